@@ -1,0 +1,54 @@
+# demo: the main job on embedded servers.  test: every test.  check: lint, types, layers.
+# bench: the figures.  Each prepares .venv when it is missing or a lock changed.
+PYTHON ?= python3
+VENV   ?= .venv
+PY     := $(VENV)/bin/python
+PIP    := $(PY) -m pip --disable-pip-version-check --quiet
+SOURCES := pyproject.toml sdk/pyproject.toml
+
+.PHONY: demo test check bench lock format test-neo4j clean
+.DEFAULT_GOAL := help
+.PHONY: help
+help:
+	@sed -n '1,2s/^# //p' Makefile
+
+$(PY):
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "imbi-worker needs Python 3.11 or newer; choose one with make PYTHON=python3.12")'
+	$(PYTHON) -m venv $(VENV)
+
+# Two steps, because pip takes no editable install in a hashed run.
+$(VENV)/.runtime: requirements/runtime.txt $(SOURCES) | $(PY)
+	$(PIP) install --require-hashes -r requirements/runtime.txt
+	$(PIP) install --no-build-isolation --no-deps -e sdk -e .
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.txt $(VENV)/.runtime
+	$(PIP) install --require-hashes -r requirements/dev.txt
+	@touch $@
+
+demo: $(VENV)/.runtime
+	$(VENV)/bin/imbi-worker demo $(ARGS)
+
+test: $(VENV)/.dev
+	$(PY) -m pytest $(ARGS)
+
+check: $(VENV)/.dev
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/basedpyright
+	$(VENV)/bin/basedpyright --verifytypes imbi_sdk --ignoreexternal
+	$(VENV)/bin/lint-imports
+
+bench: $(VENV)/.dev
+	$(PY) -m bench $(ARGS)
+
+format: $(VENV)/.dev
+	$(VENV)/bin/ruff check --fix .
+	$(VENV)/bin/ruff format .
+
+lock:
+	requirements/compile
+
+clean:
+	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

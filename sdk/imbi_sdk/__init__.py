@@ -1,0 +1,1 @@
+"""The Imbi plugin system."""
