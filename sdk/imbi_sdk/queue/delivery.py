@@ -1,0 +1,151 @@
+"""What a delivery is before it is enqueued: its ids, its event, its lanes."""
+
+import hashlib
+import json
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, TypeAlias
+
+from imbi_sdk.queue.job import WebhookRule
+from imbi_sdk.queue.wire import dump
+
+EVENT_BYTES_LIMIT = 26 * 1024 * 1024
+EVENT_DEPTH_LIMIT = 128
+DELIVERY_ID_LIMIT = 256
+
+Lane: TypeAlias = Callable[[str, str], str]
+"""The order key of a job, from project id and plugin slug; ``""`` is no lane."""
+
+
+class InvalidDelivery(ValueError):  # noqa: N818 - reads as what it is at the call
+    """Nothing of the delivery was enqueued; the text says what is wrong and where."""
+
+
+def by_project_and_plugin(project_id: str, plugin_slug: str) -> str:
+    """Jobs of one plugin for one project run in order; the default."""
+    return f"{project_id}/{plugin_slug}"
+
+
+def by_project(project_id: str, plugin_slug: str) -> str:  # noqa: ARG001 - a Lane takes both
+    """All jobs of one project run in order."""
+    return project_id
+
+
+def without_lane(project_id: str, plugin_slug: str) -> str:  # noqa: ARG001 - a Lane takes both
+    """No order at all."""
+    return ""
+
+
+def delivery_id(headers: Mapping[str, str], body: bytes) -> str:
+    """The sender's id of a delivery, or the SHA-256 of its raw body.
+
+    *headers* in any case. GitHub sends ``X-GitHub-Delivery`` and repeats it on *Redeliver*.
+    """
+    for name, value in headers.items():
+        if name.lower() == "x-github-delivery" and value.strip():
+            return value.strip()[:DELIVERY_ID_LIMIT]
+    return hashlib.sha256(body).hexdigest()
+
+
+def job_id(webhook_id: str, delivery: str, project_id: str, handler: str, occurrence: int) -> str:
+    """The id of a job: the same facts give the same id, in whatever process.
+
+    *occurrence* counts the rules of one delivery that share a handler, from 0, so a
+    rule keeps its id when rules of other handlers move. The first 128 bits of
+    SHA-256 over the facts as a JSON array, hexadecimal.
+    """
+    facts = json.dumps(
+        [webhook_id, delivery, project_id, handler, occurrence],
+        ensure_ascii=False,
+        separators=(",", ":"),
+    )
+    return hashlib.sha256(facts.encode(errors="surrogatepass")).hexdigest()[:32]
+
+
+def in_rule_order(rules: Sequence[WebhookRule]) -> list[tuple[WebhookRule, int]]:
+    """The rules by ordinal (stable), each with its occurrence of its handler."""
+    seen: dict[str, int] = {}
+    numbered: list[tuple[WebhookRule, int]] = []
+    for rule in sorted(rules, key=lambda rule: rule.ordinal):
+        occurrence = seen.get(rule.handler, 0)
+        seen[rule.handler] = occurrence + 1
+        numbered.append((rule, occurrence))
+    return numbered
+
+
+def encode_event(event: Any) -> bytes:
+    """The stored bytes of an event context.
+
+    :raises InvalidDelivery: no object, too deep, too large, or not JSON; names the place
+    """
+    if not isinstance(event, Mapping):
+        raise InvalidDelivery(
+            f"the event is a {type(event).__name__}, not an object: pass the event context"
+        )
+    _check_depth(event)
+    try:
+        text = dump(event)
+    except (ValueError, TypeError) as error:
+        raise InvalidDelivery(_explain(event, error)) from None
+    if len(text) > EVENT_BYTES_LIMIT:
+        raise InvalidDelivery(
+            f"the event has {len(text):,} bytes, the limit is {EVENT_BYTES_LIMIT:,}:"
+            " drop what no rule reads before enqueueing"
+        )
+    return text
+
+
+def _children(value: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, Mapping):
+        for key, child in value.items():
+            yield str(key), child
+    elif isinstance(value, list | tuple):
+        for index, child in enumerate(value):
+            yield str(index), child
+
+
+def _check_depth(event: Any) -> None:
+    level = [event]
+    for _ in range(EVENT_DEPTH_LIMIT + 1):
+        level = [
+            child
+            for value in level
+            for child in (value.values() if isinstance(value, Mapping) else value)
+            if isinstance(child, dict | list | tuple | Mapping)
+        ]
+        if not level:
+            return
+    raise InvalidDelivery(
+        f"the event nests deeper than {EVENT_DEPTH_LIMIT} levels: no webhook of use does;"
+        " refuse it at the gateway"
+    )
+
+
+def _explain(event: Any, error: Exception) -> str:
+    """Where in *event* the first value stands that JSON has no word for."""
+    stack: list[tuple[str, Any]] = [("", event)]
+    while stack:
+        pointer, value = stack.pop()
+        problem = _problem(value)
+        if problem:
+            return f"the event's {pointer or '/'} {problem}"
+        for key, child in _children(value):
+            if _problem(key):
+                return f"the event's {pointer or '/'} has a key with a lone surrogate"
+            escaped = key.replace("~", "~0").replace("/", "~1")
+            stack.append((f"{pointer}/{escaped}", child))
+    return f"the event is not JSON: {type(error).__name__}"
+
+
+def _problem(value: Any) -> str | None:
+    if isinstance(value, float) and not math.isfinite(value):
+        return "is NaN or infinite, which JSON has no word for: replace it with null"
+    if isinstance(value, str):
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            return "holds a lone surrogate: replace it (imbi_sdk.event does)"
+        return None
+    if value is None or isinstance(value, bool | int | float | Mapping | list | tuple):
+        return None
+    return f"is a {type(value).__name__}, not JSON"

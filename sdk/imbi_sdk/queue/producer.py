@@ -1,0 +1,208 @@
+"""The gateway's side of the queue: rules in, jobs in Redis, an answer for each."""
+
+import asyncio
+import secrets
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import ResponseError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+
+from imbi_sdk.queue import keys
+from imbi_sdk.queue.delivery import (
+    DELIVERY_ID_LIMIT,
+    InvalidDelivery,
+    Lane,
+    by_project_and_plugin,
+    encode_event,
+    in_rule_order,
+    job_id,
+)
+from imbi_sdk.queue.job import ActionJob, JobContext, RuleOnWire, WebhookRule
+from imbi_sdk.queue.scripts import Executes, load_script
+from imbi_sdk.queue.signing import Signer, event_digest
+from imbi_sdk.queue.wire import encode
+
+_ENQUEUE = load_script("enqueue")
+JOBS_PER_CALL = 1_000
+# A lost connection: the call is repeated under its nonce, so nothing is enqueued twice.
+_PAUSES = (0.05, 0.2, 0.5)
+
+
+class QueueError(Exception):
+    """Redis refused: the text says why. Nothing of this call was enqueued."""
+
+
+class QueueUnavailable(QueueError):  # noqa: N818 - reads as what it is at the call
+    """Redis does not answer. Answer the sender with a 5xx, or try again with the same nonce."""
+
+
+class EnqueueStatus(StrEnum):
+    """What became of one job of an enqueue."""
+
+    ACCEPTED = "accepted"
+    DUPLICATE = "duplicate"
+    REVIVED = "revived"
+
+
+_STATUS = {
+    "a": EnqueueStatus.ACCEPTED,
+    "d": EnqueueStatus.DUPLICATE,
+    "r": EnqueueStatus.REVIVED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One project a delivery concerns, and what the sender calls it."""
+
+    context: JobContext
+    external_identifier: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class EnqueuedJob:
+    """One job of an enqueue: ``id`` finds it everywhere."""
+
+    id: str
+    handler: str
+    project_id: str
+    status: EnqueueStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Enqueued:
+    """The answer to an enqueue. ``calls`` above 1 says it went in several steps."""
+
+    delivery: str
+    jobs: tuple[EnqueuedJob, ...]
+    calls: int
+
+    def count(self, status: EnqueueStatus) -> int:
+        return sum(job.status is status for job in self.jobs)
+
+
+class ActionQueue:
+    """Enqueues the jobs of deliveries.
+
+    *redis* is a ``redis.asyncio`` client (an ``ArqRedis`` is one), shared and not
+    closed here. Without *signer* jobs are unsigned and most workers refuse them.
+    """
+
+    def __init__(
+        self,
+        redis: Executes,
+        *,
+        signer: Signer | None,
+        queue: str = keys.QUEUE,
+        lane: Lane = by_project_and_plugin,
+    ) -> None:
+        self._redis = redis
+        self._signer = signer
+        self._queue = queue
+        self._lane = lane
+
+    async def enqueue_delivery(
+        self,
+        *,
+        delivery: str,
+        webhook_id: str,
+        event: Mapping[str, Any],
+        rules: Sequence[WebhookRule],
+        targets: Sequence[Target],
+        plugin_ids: Mapping[str, str] | None = None,
+        traceparent: str | None = None,
+        nonce: str | None = None,
+    ) -> Enqueued:
+        """One job for every rule and target, in rule order, each accepted or told why not.
+
+        *plugin_ids* maps plugin slugs to plugin ids in the graph; a plugin without an
+        entry runs without credentials. The whole delivery is one call of Redis; more
+        than 1,000 jobs go in calls of 1,000 that succeed or fail one by one, and a
+        repeat with the same *nonce* completes what an earlier try began.
+
+        :raises InvalidDelivery: nothing was enqueued; names the place
+        :raises QueueUnavailable: Redis does not answer; safe to repeat with *nonce*
+        :raises QueueError: Redis refused, e.g. it is full or holds another layout
+        """
+        _check_delivery(delivery)
+        stored = encode_event(event)
+        digest = event_digest(stored)
+        numbered = in_rule_order(rules)
+        jobs = [
+            ActionJob(
+                id=job_id(webhook_id, delivery, target.context.project_id, rule.handler, nth),
+                handler=rule.handler,
+                context=target.context,
+                plugin_id=(plugin_ids or {}).get(rule.handler.partition("#")[0]),
+                external_identifier=target.external_identifier,
+                rule=RuleOnWire(
+                    handler=rule.handler, ordinal=rule.ordinal, config=rule.handler_config
+                ),
+                event_ref=digest,
+                delivery=delivery,
+                traceparent=traceparent,
+            )
+            for target in targets
+            for rule, nth in numbered
+        ]
+        nonce = nonce or secrets.token_hex(12)
+        letters = ""
+        calls = range(0, len(jobs), JOBS_PER_CALL)
+        for start in calls:
+            part = jobs[start : start + JOBS_PER_CALL]
+            args = self._arguments(f"{nonce}.{start}", delivery, stored, part)
+            letters += await self._call(args)
+        return Enqueued(
+            delivery,
+            tuple(
+                EnqueuedJob(job.id, job.handler, job.context.project_id, _STATUS[letter])
+                for job, letter in zip(jobs, letters, strict=True)
+            ),
+            len(calls),
+        )
+
+    def _arguments(
+        self, nonce: str, delivery: str, event: bytes, jobs: Sequence[ActionJob]
+    ) -> list[Any]:
+        now = int(time.time() * 1000)
+        args: list[Any] = [keys.LAYOUT, delivery, nonce, jobs[0].event_ref, event, len(jobs)]
+        for job in jobs:
+            project = job.context.project_id
+            slug = job.handler.partition("#")[0]
+            try:
+                body = encode(job, signer=self._signer, enqueued_ms=now)
+            except ValueError as error:
+                raise InvalidDelivery(f"job {job.handler} of project {project}: {error}") from None
+            lane = self._lane(project, slug)
+            args += [job.id, job.handler, job.plugin_id or "", lane, project]
+            args += [job.rule.ordinal, job.v, body]
+        return args
+
+    async def _call(self, args: Sequence[Any]) -> str:
+        for pause in (*_PAUSES, None):
+            try:
+                reply = await _ENQUEUE(self._redis, [self._queue], args)
+                return reply.decode() if isinstance(reply, bytes) else str(reply)
+            except (RedisConnectionError, RedisTimeoutError, OSError) as error:
+                if pause is None:
+                    raise QueueUnavailable(
+                        f"Redis does not answer ({type(error).__name__}): answer the sender with"
+                        " a 5xx so that it delivers again, or repeat with the same nonce"
+                    ) from None
+                await asyncio.sleep(pause)
+            except ResponseError as error:
+                raise QueueError(f"Redis refused the delivery: {error}") from None
+        raise AssertionError("unreachable")
+
+
+def _check_delivery(delivery: str) -> None:
+    if not delivery or len(delivery) > DELIVERY_ID_LIMIT or not delivery.isprintable():
+        raise InvalidDelivery(
+            f"the delivery id must be 1 to {DELIVERY_ID_LIMIT} printable characters:"
+            " use imbi_sdk.queue.delivery_id(headers, body)"
+        )

@@ -1,0 +1,55 @@
+"""Lua scripts as files: loaded once, run by their SHA, sent whole when Redis has lost them."""
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from importlib.resources import files
+from typing import Any, Protocol
+
+from redis.exceptions import NoScriptError
+
+_INCLUDE = re.compile(r"^--@include (\w+)$", re.MULTILINE)
+_SHARED = "imbi_sdk.queue.scripts"
+
+
+class Executes(Protocol):
+    """What a script needs of a client: redis-py's own call, asyncio flavour."""
+
+    async def execute_command(self, *args: Any, **options: Any) -> Any: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """One Lua script with its includes resolved."""
+
+    name: str
+    source: str
+    sha: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        digest = hashlib.sha1(self.source.encode(), usedforsecurity=False)
+        object.__setattr__(self, "sha", digest.hexdigest())
+
+    async def __call__(self, client: Executes, keys: Sequence[str], args: Sequence[Any]) -> Any:
+        """Run the script; errors are redis-py's own."""
+        try:
+            return await client.execute_command("EVALSHA", self.sha, len(keys), *keys, *args)
+        except NoScriptError:
+            return await client.execute_command("EVAL", self.source, len(keys), *keys, *args)
+
+
+def load_script(name: str, package: str = _SHARED) -> Script:
+    """The script *name*.lua of *package*; its includes may also lie with the SDK's scripts."""
+
+    def include(match: re.Match[str]) -> str:
+        return _read(match[1], package)
+
+    return Script(name, _INCLUDE.sub(include, _read(name, package)))
+
+
+def _read(name: str, package: str) -> str:
+    path = files(package).joinpath(f"{name}.lua")
+    if not path.is_file():
+        path = files(_SHARED).joinpath(f"{name}.lua")
+    return path.read_text(encoding="utf-8")

@@ -1,0 +1,95 @@
+#!lua
+-- Enqueues up to 1,000 jobs of one delivery: all of them or, on an error, none.
+--
+-- KEYS   1 queue
+-- ARGV   1 layout, 2 delivery id, 3 nonce of this call, 4 event digest,
+--        5 event bytes ('' when an earlier call of this delivery stored them),
+--        6 number of jobs, then for each: id, handler, plugin id, lane,
+--        project id, ordinal, wire version, body
+-- Reply  one letter a job: a(ccepted), d(uplicate) or r(evived), as one string
+--
+-- Guarantee: a call repeated with its nonce changes nothing and returns the
+-- first reply. A duplicate of a waiting, running, succeeded or skipped job is
+-- dropped and counted; of a dead or cancelled one it is revived with the new
+-- body, at the tail of its lane, under a new run number.
+--@include layout
+--@include lanes
+--@include deliveries
+
+local refused = layout_error()
+if refused then
+    return refused
+end
+local now = now_ms()
+local delivery, nonce, digest, event = next_arg(), next_arg(), next_arg(), next_arg()
+local count = tonumber(next_arg())
+local record = DELIVERY .. delivery
+
+local first = redis.call('HGET', record, 'nonce:' .. nonce)
+if first then
+    return first
+end
+if event == '' and redis.call('HEXISTS', EVENT .. delivery, digest) == 0 then
+    return redis.error_reply('EVENT the event of delivery ' .. delivery .. ' is not stored: send its bytes')
+end
+
+local function write(id, run)
+    local handler, plugin, lane = next_arg(), next_arg(), next_arg()
+    local project, ordinal, version, body = next_arg(), next_arg(), next_arg(), next_arg()
+    local seq, headed = join_lane(id, lane, now)
+    redis.call('SET', BODY .. id, body)
+    redis.call('HSET', JOB .. id, 'handler', handler, 'plugin', plugin, 'lane', lane, 'seq', seq,
+        'headed', headed, 'project', project, 'ordinal', ordinal, 'v', version, 'delivery', delivery,
+        'digest', digest, 'state', 'waiting', 'enqueued', int(now), 'run', run, 'attempts', 0)
+    refer(delivery, digest, project, id)
+    place(id, lane, seq, 0, '', now)
+end
+
+local reply, duplicates = {}, 0
+for index = 1, count do
+    local id = next_arg()
+    local known = redis.call('HGET', record, 'job:' .. id) or redis.call('HGET', JOB .. id, 'state')
+    if known == 'dead' or known == 'cancelled' then
+        local run = tonumber(redis.call('HGET', JOB .. id, 'run') or '1') + 1
+        if known == 'dead' then
+            -- The dead letter's own reference goes only after the new one is taken.
+            local old = redis.call('HGET', JOB .. id, 'digest') or ''
+            redis.call('HINCRBY', record, 'refs:' .. digest, 1)
+            unrefer(delivery, old)
+            redis.call('ZREM', DEAD, id)
+            redis.call('DECRBY', 'imbi:dead-bytes', redis.call('STRLEN', BODY .. id))
+        end
+        redis.call('DEL', JOB .. id, RESULT .. id)
+        redis.call('ZREM', ABORT, id)
+        write(id, run)
+        if known == 'dead' then
+            redis.call('HINCRBY', record, 'refs:' .. digest, -1)
+        end
+        reply[index] = 'r'
+    elseif known then
+        ARG = ARG + 7
+        duplicates = duplicates + 1
+        reply[index] = 'd'
+    else
+        redis.call('ZREM', ABORT, id)
+        write(id, 1)
+        reply[index] = 'a'
+    end
+end
+if tonumber(redis.call('HGET', record, 'refs:' .. digest) or '0') > 0 and event ~= '' then
+    redis.call('HSETNX', EVENT .. delivery, digest, event)
+end
+if duplicates > 0 then
+    redis.call('HINCRBY', 'imbi:counters', 'duplicates', duplicates)
+end
+local letters = table.concat(reply)
+redis.call('HSET', record, 'nonce:' .. nonce, letters)
+redis.call('HSETNX', record, 'received', int(now))
+if tonumber(redis.call('HGET', record, 'open') or '0') <= 0
+    and redis.call('EXISTS', EVENT .. delivery) == 0 then
+    redis.call('PEXPIRE', record, 7 * DAY)
+end
+redis.call('ZADD', 'imbi:deliveries', 'NX', int(now), delivery)
+redis.call('ZREMRANGEBYRANK', 'imbi:deliveries', 0, -(DELIVERIES_KEPT + 1))
+wake()
+return letters

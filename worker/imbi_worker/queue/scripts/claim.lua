@@ -1,0 +1,257 @@
+#!lua
+-- Gives a worker a batch of due jobs under a lease.
+--
+-- KEYS   1 queue
+-- ARGV   1 layout, 2 worker id, 3 number of this claim, 4 jobs wanted, 5 bytes
+--        wanted, 6 '1' when the worker runs nothing (then one job of any size), 7 lease
+--        (ms), 8 '1' while the graph answers, 9 wire version the worker knows, 10 its
+--        plugin slugs, separated and surrounded by spaces
+-- Reply  { now, next due moment, 'more' | 'bytes' | '' when due jobs were left,
+--          jobs: { id, token, body, event key, attempts, crashes, first_failed,
+--                  held_ms, deferred_since, unknown, enqueued, run } ..., flat,
+--          events: { key, bytes } ..., flat,
+--          strangers: { id, body } ... without a hash, to be adopted, flat,
+--          running jobs whose cancel was asked for }
+--
+-- Guarantees: a claim repeated with its number returns the same jobs, so a lost
+-- reply loses none. Every due id that cannot run here leaves the due range: it is
+-- looked at once for each reason and hides no other. A stock abort() that sets a
+-- score back makes nothing run early: the score is an index, the hash decides.
+--@include layout
+--@include lanes
+--@include deliveries
+--@include holds
+--@include endings
+
+local refused = layout_error()
+if refused then
+    return refused
+end
+local now = now_ms()
+local worker, number, wanted, bytes_wanted = next_arg(), next_arg(), tonumber(next_arg()), tonumber(next_arg())
+local is_idle, lease, graph_answers = next_arg() == '1', tonumber(next_arg()), next_arg() == '1'
+local version, slugs = tonumber(next_arg()), next_arg()
+
+local LOOKED_AT = 1000
+local ELSEWHERE = 5000
+local PATIENCE_FOR_PLUGINS = 600000
+local worker_key = 'imbi:worker:' .. worker
+local jobs, events, strangers = {}, {}, {}
+local event_sent, taken, bytes, left = {}, 0, 0, ''
+
+local function hand_out(id, h, token)
+    local key = ''
+    if h.digest ~= '' then
+        key = h.delivery .. '/' .. h.digest
+        if not event_sent[key] then
+            event_sent[key] = true
+            events[#events + 1] = key
+            events[#events + 1] = redis.call('HGET', EVENT .. h.delivery, h.digest) or ''
+        end
+    end
+    for _, value in ipairs({ id, token, redis.call('GET', BODY .. id) or '', key, h.attempts, h.crashes,
+        h.first_failed, h.held_ms, h.deferred_since, h.unknown, h.enqueued, h.run }) do
+        jobs[#jobs + 1] = value
+    end
+end
+
+local FIELDS = { 'state', 'token', 'lease_until', 'not_before', 'lane', 'seq', 'handler', 'plugin', 'v',
+    'delivery', 'digest', 'attempts', 'crashes', 'first_failed', 'held_ms', 'deferred_since', 'unknown',
+    'enqueued', 'run', 'pass', 'unresolved', 'abandoned', 'alone', 'started' }
+
+local function read(id)
+    local values = redis.call('HMGET', JOB .. id, unpack(FIELDS))
+    if not values[1] then
+        return nil
+    end
+    local h = {}
+    for index, name in ipairs(FIELDS) do
+        h[name] = values[index] or ''
+    end
+    return h
+end
+
+local last = redis.call('HMGET', worker_key, 'claim', 'claimed')
+if last[1] == number then
+    for id, token in string.gmatch(last[2] or '', '(%S+) (%S+)') do
+        local h = read(id)
+        if h and h.token == token then
+            hand_out(id, h, token)
+        end
+    end
+    return { int(now), int(now), 'more', jobs, events, strangers, {} }
+end
+
+-- The run of a worker that went away: a crash, counted now. Alone on its worker
+-- it is the poison itself and is buried; in company it runs again. The token stays,
+-- so the worker may still finish late while nobody has claimed the job since.
+local function count_crash(id, h)
+    h.unknown = '1'
+    if h.abandoned == '1' then
+        redis.call('HDEL', JOB .. id, 'abandoned')
+        redis.call('HSET', JOB .. id, 'state', 'waiting')
+        return true
+    end
+    h.attempts = int(tonumber(h.attempts) + 1)
+    h.crashes = int(tonumber(h.crashes == '' and '0' or h.crashes) + 1)
+    if h.first_failed == '' then
+        h.first_failed = int(now)
+    end
+    redis.call('HSET', JOB .. id, 'state', 'waiting', 'attempts', h.attempts, 'crashes', h.crashes, 'unknown', '1',
+        'first_failed', h.first_failed)
+    local lost = redis.call('HGET', JOB .. id, 'worker') or ''
+    note_attempt(id, h, cjson.encode({ n = tonumber(h.attempts), outcome = 'crashed', worker = lost,
+        started = tonumber(h.started) or now, ended = now,
+        error = 'the lease ran out: the worker died or lost Redis' }))
+    if h.alone ~= '1' then
+        return true
+    end
+    finish_job(id, job_hash(id), { state = 'dead', reason = 'poison pill', status = 'failed', duration = '',
+        error = 'its worker died while it ran alone: replay it only when the action is mended' }, now)
+    return false
+end
+
+local function elsewhere(id, field)
+    redis.call('ZADD', QUEUE, int(now + ELSEWHERE), id)
+    if field then
+        redis.call('HSETNX', JOB .. id, field, int(now))
+    end
+end
+
+-- No worker has had the plugin for ten minutes: the job is not left to wait for ever.
+local function is_orphan(h, slug)
+    local since = tonumber(h.unresolved) or now
+    local seen = tonumber(redis.call('HGET', 'imbi:slugs', slug) or '0')
+    return now - math.max(since, seen) > PATIENCE_FOR_PLUGINS
+end
+
+local function cannot_run(id, h)
+    if tonumber(h.v) and tonumber(h.v) > version then
+        elsewhere(id, nil)
+        return true
+    end
+    local slug = string.match(h.handler, '^([^#]*)#') or ''
+    if not string.find(slugs, ' ' .. slug .. ' ', 1, true) then
+        if is_orphan(h, slug) then
+            finish_job(id, job_hash(id), { state = 'dead', reason = 'handler not resolvable', status = 'skipped',
+                duration = '', error = 'no worker has had the plugin ' .. slug .. ' for 10 minutes: install it, then replay' }, now)
+        else
+            elsewhere(id, 'unresolved')
+        end
+        return true
+    end
+    if h.plugin ~= '' and not graph_answers then
+        elsewhere(id, nil)
+        return true
+    end
+    return false
+end
+
+-- True when the job may be handed out; otherwise it has left the due range.
+local function is_ready(id, h)
+    if h.state ~= 'waiting' and h.state ~= 'running' then
+        redis.call('ZREM', QUEUE, id)
+    elseif h.state == 'running' and tonumber(h.lease_until) > now then
+        redis.call('ZADD', QUEUE, h.lease_until, id)
+    elseif tonumber(h.not_before) and tonumber(h.not_before) > now then
+        redis.call('ZADD', QUEUE, h.not_before, id)
+    elseif not is_head(h.lane, id) then
+        redis.call('ZADD', QUEUE, far(h.seq), id)
+    elseif redis.call('EXISTS', BODY .. id) == 0 then
+        redis.call('HINCRBY', 'imbi:counters', 'repairs:body', 1)
+        finish_job(id, job_hash(id), { state = 'dead', reason = 'body lost', status = 'failed', duration = '',
+            error = 'Redis no longer holds the body: deliver again' }, now)
+    else
+        return h.state ~= 'running' or count_crash(id, h)
+    end
+    return false
+end
+
+local function lease_out(id, h)
+    taken = taken + 1
+    local token = worker .. '/' .. number .. '/' .. taken
+    local ends = int(now + lease)
+    redis.call('HSET', JOB .. id, 'state', 'running', 'token', token, 'lease_until', ends,
+        'worker', worker, 'started', int(now), 'alone', '0')
+    redis.call('SET', IN_PROGRESS .. id, worker, 'PX', lease)
+    redis.call('ZADD', QUEUE, ends, id)
+    if h.pass ~= '' or h.unresolved ~= '' then
+        redis.call('HDEL', JOB .. id, 'pass', 'unresolved')
+    end
+    hand_out(id, h, token)
+    return token
+end
+
+local aborts = sweep_aborts(now)
+end_due_holds(now)
+local held = holds_exist()
+local claimed = {}
+
+local function size_of(id, h)
+    local size = redis.call('STRLEN', BODY .. id)
+    if h.digest ~= '' and not event_sent[h.delivery .. '/' .. h.digest] then
+        size = size + redis.call('HSTRLEN', EVENT .. h.delivery, h.digest)
+    end
+    return size
+end
+
+local function consider(id)
+    local h = read(id)
+    if not h then
+        local body = redis.call('GET', BODY .. id)
+        if body then
+            redis.call('ZADD', QUEUE, int(now + ELSEWHERE), id)
+            strangers[#strangers + 1] = id
+            strangers[#strangers + 1] = body
+        else
+            redis.call('ZREM', QUEUE, id)
+        end
+        return
+    end
+    if not is_ready(id, h) then
+        return
+    end
+    local scope = held and hold_on(h.plugin, h.handler)
+    if scope and h.pass ~= scope then
+        park(id, scope, h.seq, now)
+        return
+    end
+    if cannot_run(id, h) then
+        return
+    end
+    local size = size_of(id, h)
+    if bytes + size > bytes_wanted and not (is_idle and taken == 0) then
+        left = 'bytes'
+        return
+    end
+    bytes = bytes + size
+    claimed[#claimed + 1] = id .. ' ' .. lease_out(id, h)
+end
+
+local looked_at = 0
+while taken < wanted and left == '' and looked_at < LOOKED_AT do
+    local due = redis.call('ZRANGEBYSCORE', QUEUE, '-inf', int(now), 'LIMIT', 0, math.min(wanted - taken, 100))
+    if #due == 0 then
+        break
+    end
+    for _, id in ipairs(due) do
+        if left == '' then
+            looked_at = looked_at + 1
+            consider(id)
+        end
+    end
+end
+
+if #claimed > 0 then
+    redis.call('HSET', worker_key, 'claim', number, 'claimed', table.concat(claimed, ' '))
+    redis.call('PEXPIRE', worker_key, 60000)
+end
+local first = redis.call('ZRANGE', QUEUE, 0, 0, 'WITHSCORES')[2]
+local hold_ends = redis.call('ZRANGE', HOLDS, 0, 0, 'WITHSCORES')[2]
+local next_due = math.min(tonumber(first or FAR), tonumber(hold_ends or FAR))
+if next_due <= now then
+    left = left == '' and 'more' or left
+    made_due = made_due + 1
+end
+wake()
+return { int(now), int(next_due), left, jobs, events, strangers, aborts }

@@ -1,0 +1,110 @@
+-- How a job ends: succeeded, skipped, dead or cancelled. One place writes the
+-- result for arq's readers, the outcome for Imbi's, the counters, the delivery's
+-- record, and frees the lane (I3).
+
+local OUTCOMES_KEPT = 100000
+
+local function result_of(id, h, state, attempts, started, now, text)
+    local good = state == 'succeeded' or state == 'skipped'
+    return table.concat({
+        '{"t":', attempts, ',"f":', cjson.encode(h.handler), ',"a":[],"k":{"project_id":',
+        cjson.encode(h.project), ',"delivery":', cjson.encode(h.delivery), '},"et":', h.enqueued,
+        ',"s":', good and 'true' or 'false', ',"r":', text == '' and 'null' or cjson.encode(text),
+        ',"st":', started, ',"ft":', int(now), ',"q":', cjson.encode(QUEUE),
+        ',"id":', cjson.encode(id), '}',
+    })
+end
+
+local function job_hash(id)
+    local names = { 'handler', 'plugin', 'lane', 'seq', 'state', 'token', 'lease_until', 'delivery',
+        'digest', 'project', 'enqueued', 'attempts', 'run', 'hold', 'started', 'headed', 'crashes',
+        'first_failed', 'deferred_since', 'not_before' }
+    local values = redis.call('HMGET', JOB .. id, unpack(names))
+    local h = {}
+    for index, name in ipairs(names) do
+        h[name] = values[index] or ''
+    end
+    h.exists = values[1] and true or false
+    if h.enqueued == '' then
+        h.enqueued = '0'
+    end
+    return h
+end
+
+-- A plugin id, or the slug of a plugin that needs none.
+local function integration(h)
+    return h.plugin ~= '' and h.plugin or string.match(h.handler, '^[^#]*')
+end
+
+-- end = { state, reason, error, status, duration }; status is succeeded, failed or skipped.
+local function finish_job(id, h, ending, now)
+    local dead = ending.state == 'dead'
+    local attempts = h.attempts == '' and '0' or h.attempts
+    local started = h.started == '' and int(now) or h.started
+    local text = ''
+    if ending.state == 'skipped' then
+        text = 'skipped: ' .. ending.reason
+    elseif ending.state == 'cancelled' then
+        text = 'cancelled'
+    elseif dead then
+        text = ending.reason .. ': ' .. ending.error
+    end
+
+    redis.call('ZREM', QUEUE, id)
+    redis.call('DEL', IN_PROGRESS .. id, RETRIES .. id)
+    redis.call('ZREM', ABORT, id)
+    if h.hold ~= '' then
+        redis.call('ZREM', PARKED .. h.hold, id)
+    end
+    redis.call('HDEL', JOB .. id, 'token', 'lease_until', 'hold', 'held_since', 'pass', 'alone')
+    redis.call('HSET', JOB .. id, 'state', ending.state, 'ended', int(now), 'attempts', attempts,
+        'reason', ending.reason, 'error', ending.error, 'status', ending.status)
+    if dead then
+        redis.call('ZADD', DEAD, int(now), id)
+        redis.call('INCRBY', 'imbi:dead-bytes', redis.call('STRLEN', BODY .. id))
+    else
+        redis.call('DEL', BODY .. id)
+        redis.call('PEXPIRE', JOB .. id, DAY)
+    end
+    if ending.state == 'succeeded' then
+        redis.call('HSET', 'imbi:served', integration(h), int(now))
+    end
+    redis.call('SET', RESULT .. id, result_of(id, h, ending.state, attempts, started, now, text), 'PX', DAY)
+    redis.call('HINCRBY', 'imbi:counters', ending.state .. ':' .. h.handler, 1)
+    local last = close_in_delivery(h.delivery, h.digest, h.project, id, ending.state, dead)
+    redis.call('XADD', 'imbi:outcomes', 'MAXLEN', '~', OUTCOMES_KEPT, '*', 'job', id, 'handler', h.handler,
+        'project', h.project, 'delivery', h.delivery, 'state', ending.state, 'status', ending.status,
+        'reason', ending.reason, 'error', ending.error, 'duration_ms', ending.duration,
+        'attempts', attempts, 'run', h.run, 'ended', int(now), 'last', last)
+    leave_lane(id, h.lane, h.seq, now)
+end
+
+local function note_attempt(id, h, record)
+    redis.call('HSET', JOB .. id, 'attempt:' .. h.run .. '.' .. h.attempts, record)
+end
+
+-- A stock arq client asked for a cancel. A mark never outlives its job: on an
+-- ended or unknown one it is dropped, so it cannot hit a later job of that id.
+-- Returns the ids that run just now: their workers stop them.
+local function sweep_aborts(now)
+    local running = {}
+    if redis.call('ZCARD', ABORT) == 0 then
+        return running
+    end
+    for _, id in ipairs(redis.call('ZRANGE', ABORT, 0, 99)) do
+        local h = job_hash(id)
+        if h.state == 'running' and tonumber(h.lease_until) > now then
+            running[#running + 1] = id
+        elseif h.state == 'waiting' or h.state == 'parked' or h.state == 'running' then
+            finish_job(id, h, { state = 'cancelled', reason = 'cancelled', error = '',
+                status = 'skipped', duration = '' }, now)
+        elseif h.exists or redis.call('EXISTS', BODY .. id) == 0
+            or not redis.call('ZSCORE', QUEUE, id) then
+            redis.call('ZREM', ABORT, id)
+        else
+            -- Not adopted yet: brought to a worker now, cancelled by the next sweep.
+            redis.call('ZADD', QUEUE, 'XX', int(now), id)
+        end
+    end
+    return running
+end

@@ -1,0 +1,140 @@
+#!lua flags=allow-oom
+-- Writes what became of the attempts that ended meanwhile.
+--
+-- KEYS   1 queue
+-- ARGV   1 layout, 2 patience of a lane (ms), then for each attempt: id, token,
+--        kind, '1' when it counts as an attempt, reason, error, reported status,
+--        wait, hold, duration (ms), attempt record (JSON)
+--          succeeded | skipped | dead | cancelled   the end
+--          retry      wait = delay (ms)
+--          deferred   wait = moment (ms); hold = the scope to stop until then, or ''
+--          released   back to the queue as if never claimed (drain)
+--          abandoned  counted and noted; the job stays leased while its action lives
+-- Reply  for each attempt: ok | overtaken (buried for the sake of its lane) | lost
+--
+-- Guarantees: each entry is fenced by its token; a lost one changes nothing. A call
+-- repeated after a lost reply finds its tokens gone and changes nothing either.
+-- Frees before it stores, and works while Redis is full.
+--@include layout
+--@include lanes
+--@include deliveries
+--@include holds
+--@include endings
+
+local refused = layout_error()
+if refused then
+    return refused
+end
+local now = now_ms()
+local patience = tonumber(next_arg())
+
+local function set_aside(id)
+    redis.call('HDEL', JOB .. id, 'token', 'lease_until', 'alone', 'abandoned')
+    redis.call('DEL', IN_PROGRESS .. id)
+end
+
+-- Judged only when it begins to wait: its next start lies beyond the patience of
+-- its lane, and others of its integration succeed, so it is this job, not the service.
+local function is_overtaken(h, starts)
+    local headed = tonumber(h.headed) or 0
+    if h.lane == '' or headed == 0 or starts <= headed + patience then
+        return false
+    end
+    return tonumber(redis.call('HGET', 'imbi:served', integration(h)) or '0') > headed
+end
+
+local function bury_overtaken(id, h, entry)
+    finish_job(id, h, { state = 'dead', reason = 'overtaken', status = 'failed', duration = entry.duration,
+        error = 'it held its lane too long while others of its integration succeeded: ' .. entry.error }, now)
+    return 'overtaken'
+end
+
+local function retry(id, h, entry)
+    local starts = now + tonumber(entry.wait)
+    if h.first_failed == '' then
+        redis.call('HSET', JOB .. id, 'first_failed', int(now))
+    end
+    if is_overtaken(h, starts) then
+        return bury_overtaken(id, h, entry)
+    end
+    set_aside(id)
+    redis.call('HDEL', JOB .. id, 'deferred_since')
+    redis.call('HSET', JOB .. id, 'state', 'waiting', 'attempts', h.attempts, 'not_before', int(starts),
+        'error', entry.error)
+    redis.call('SET', RETRIES .. id, h.attempts, 'PX', DAY)
+    place(id, h.lane, h.seq, starts, '', now)
+    return 'ok'
+end
+
+local function defer(id, h, entry)
+    local starts = tonumber(entry.wait)
+    if is_overtaken(h, starts) then
+        return bury_overtaken(id, h, entry)
+    end
+    set_aside(id)
+    if h.deferred_since == '' then
+        redis.call('HSET', JOB .. id, 'deferred_since', int(now))
+    end
+    redis.call('HSET', JOB .. id, 'state', 'waiting', 'error', entry.reason)
+    if entry.hold ~= '' then
+        set_hold(entry.hold, 'rate_limit', entry.reason, h.worker, starts, now)
+        park(id, entry.hold, h.seq, now)
+    else
+        redis.call('HINCRBY', JOB .. id, 'held_ms', int(math.max(0, starts - now)))
+        redis.call('HSET', JOB .. id, 'not_before', int(starts))
+        place(id, h.lane, h.seq, starts, '', now)
+    end
+    return 'ok'
+end
+
+local function release(id, h)
+    set_aside(id)
+    redis.call('HSET', JOB .. id, 'state', 'waiting')
+    place(id, h.lane, h.seq, tonumber(h.not_before) or 0, '', now)
+    return 'ok'
+end
+
+local ENDS = { succeeded = true, skipped = true, dead = true, cancelled = true }
+
+local function settle(id, entry)
+    local h = job_hash(id)
+    if h.token == '' or h.token ~= entry.token then
+        return 'lost'
+    end
+    if h.hold ~= '' then
+        redis.call('ZREM', PARKED .. h.hold, id)
+        redis.call('HDEL', JOB .. id, 'hold', 'held_since')
+        h.hold = ''
+    end
+    -- A crash that was counted already is not counted again when the worker comes back late.
+    if entry.counts == '1' and h.state == 'running' then
+        h.attempts = int(tonumber(h.attempts == '' and '0' or h.attempts) + 1)
+    end
+    if entry.record ~= '' then
+        note_attempt(id, h, entry.record)
+    end
+    if ENDS[entry.kind] then
+        finish_job(id, h, { state = entry.kind, reason = entry.reason, error = entry.error,
+            status = entry.status, duration = entry.duration }, now)
+        return 'ok'
+    elseif entry.kind == 'retry' then
+        return retry(id, h, entry)
+    elseif entry.kind == 'deferred' then
+        return defer(id, h, entry)
+    elseif entry.kind == 'released' then
+        return release(id, h)
+    end
+    redis.call('HSET', JOB .. id, 'attempts', h.attempts, 'abandoned', '1', 'unknown', '1')
+    return 'ok'
+end
+
+local reply = {}
+while ARG < #ARGV do
+    local id = next_arg()
+    local entry = { token = next_arg(), kind = next_arg(), counts = next_arg(), reason = next_arg(),
+        error = next_arg(), status = next_arg(), wait = next_arg(), hold = next_arg(),
+        duration = next_arg(), record = next_arg() }
+    reply[#reply + 1] = settle(id, entry)
+end
+wake()
+return reply

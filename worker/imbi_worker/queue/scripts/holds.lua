@@ -1,0 +1,71 @@
+-- Holds: a stop on an integration ('plugin:<id>'), a handler ('handler:<h>')
+-- or the queue ('queue'). Held jobs are parked, out of every reader's way, and
+-- come back in the order they were enqueued.
+
+local HALF_OPEN_STEP = 5000
+local AT_ONCE = 1000
+
+local function holds_exist()
+    return redis.call('ZCARD', HOLDS) > 0
+end
+
+local function hold_on(plugin, handler)
+    for _, scope in ipairs({ 'queue', 'plugin:' .. plugin, 'handler:' .. handler }) do
+        if redis.call('ZSCORE', HOLDS, scope) then
+            return scope
+        end
+    end
+    return nil
+end
+
+local function set_hold(scope, kind, reason, actor, ends, now)
+    -- The longest answer of a service that several jobs asked at once stands.
+    local standing = tonumber(redis.call('ZSCORE', HOLDS, scope) or '0')
+    local step = redis.call('HGET', HOLD .. scope, 'step')
+    if standing > ends and step == '0' then
+        return
+    end
+    redis.call('ZADD', HOLDS, int(ends), scope)
+    redis.call('HSET', HOLD .. scope, 'kind', kind, 'reason', reason, 'actor', actor,
+        'since', int(now), 'until', int(ends), 'step', 0)
+end
+
+local function park(id, scope, seq, now)
+    redis.call('ZADD', PARKED .. scope, seq, id)
+    redis.call('ZADD', QUEUE, far(seq), id)
+    redis.call('HSET', JOB .. id, 'hold', scope, 'held_since', int(now), 'state', 'parked')
+end
+
+local function unpark(id, scope, now)
+    redis.call('ZREM', PARKED .. scope, id)
+    local h = redis.call('HMGET', JOB .. id, 'lane', 'seq', 'not_before', 'held_since', 'state')
+    if h[5] ~= 'parked' then
+        return
+    end
+    redis.call('HINCRBY', JOB .. id, 'held_ms', int(math.max(0, now - tonumber(h[4] or int(now)))))
+    redis.call('HDEL', JOB .. id, 'hold', 'held_since')
+    -- 'pass' lets it through the hold that is still half open.
+    redis.call('HSET', JOB .. id, 'state', 'waiting', 'pass', scope)
+    place(id, h[1] or '', h[2] or '0', tonumber(h[3] or '0'), '', now)
+end
+
+-- Ends holds whose time has come. A rate limit ends half open: 1 job, then 2,
+-- 4, 8 and so on, every 5 s, until none is parked; a pause 1,000 at a time.
+local function end_due_holds(now)
+    for _, scope in ipairs(redis.call('ZRANGEBYSCORE', HOLDS, '-inf', int(now), 'LIMIT', 0, 10)) do
+        local count, again = AT_ONCE, now
+        if redis.call('HGET', HOLD .. scope, 'kind') == 'rate_limit' then
+            local step = redis.call('HINCRBY', HOLD .. scope, 'step', 1)
+            count, again = math.min(AT_ONCE, 2 ^ math.min(step - 1, 10)), now + HALF_OPEN_STEP
+        end
+        for _, id in ipairs(redis.call('ZRANGE', PARKED .. scope, 0, count - 1)) do
+            unpark(id, scope, now)
+        end
+        if redis.call('EXISTS', PARKED .. scope) == 0 then
+            redis.call('ZREM', HOLDS, scope)
+            redis.call('DEL', HOLD .. scope)
+        else
+            redis.call('ZADD', HOLDS, int(again), scope)
+        end
+    end
+end

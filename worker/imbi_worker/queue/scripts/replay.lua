@@ -1,0 +1,54 @@
+#!lua
+-- Runs a dead letter again: at the tail of its lane, under a new run number, with its
+-- attempts counted from zero.
+--
+-- KEYS   1 queue
+-- ARGV   1 layout, 2 id, 3 actor, 4 reason, 5 new body, or '' for the one it has
+-- Reply  { replayed | missing | not dead | event gone, '1' when later jobs of its lane ran }
+--@include layout
+--@include lanes
+--@include deliveries
+
+local refused = layout_error()
+if refused then
+    return refused
+end
+local now = now_ms()
+local id, actor, reason, body = next_arg(), next_arg(), next_arg(), next_arg()
+local h = redis.call('HMGET', JOB .. id, 'state', 'lane', 'seq', 'delivery', 'digest', 'project', 'run', 'handler')
+if not h[1] then
+    return { 'missing', '' }
+end
+if h[1] ~= 'dead' then
+    return { 'not dead', h[1] }
+end
+local lane, delivery, digest = h[2] or '', h[4] or '', h[5] or ''
+if digest ~= '' and redis.call('HEXISTS', EVENT .. delivery, digest) == 0 then
+    return { 'event gone', '' }
+end
+
+redis.call('ZREM', DEAD, id)
+redis.call('DECRBY', 'imbi:dead-bytes', redis.call('STRLEN', BODY .. id))
+redis.call('DEL', RESULT .. id)
+if body ~= '' then
+    redis.call('SET', BODY .. id, body)
+end
+local moved = tonumber(redis.call('GET', 'imbi:lane-moved:' .. lane) or '0')
+local later_ran = lane ~= '' and moved > tonumber(h[3] or '0')
+redis.call('HDEL', JOB .. id, 'reason', 'error', 'status', 'ended', 'crashes', 'first_failed', 'deferred_since',
+    'held_ms', 'unknown', 'not_before', 'unresolved', 'abandoned')
+local seq, headed = join_lane(id, lane, now)
+redis.call('HSET', JOB .. id, 'state', 'waiting', 'seq', seq, 'headed', headed, 'attempts', 0,
+    'run', tonumber(h[7] or '1') + 1, 'replayed_by', actor)
+if delivery ~= '' then
+    local key = DELIVERY .. delivery
+    redis.call('HSET', key, 'job:' .. id, 'waiting')
+    redis.call('HINCRBY', key, 'open', 1)
+    redis.call('HINCRBY', key, 'open:' .. (h[6] or ''), 1)
+    redis.call('PERSIST', key)
+end
+redis.call('XADD', 'imbi:audit', 'MAXLEN', '~', 100000, '*', 'verb', 'replay', 'job', id, 'handler', h[8] or '',
+    'actor', actor, 'reason', reason, 'changed_body', body ~= '' and '1' or '0', 'at', int(now))
+place(id, lane, seq, 0, '', now)
+wake()
+return { 'replayed', later_ran and '1' or '0' }
