@@ -30,8 +30,7 @@ class PluginOption(BaseModel):
     description: str | None = None
     type: OptionType = "string"
     required: bool = False
-    # bool stands before int: as an int, True would turn into 1.
-    default: str | bool | int | dict[str, str] | None = None
+    default: str | int | bool | dict[str, str] | None = None
     choices: list[str] | None = None
 
     @model_validator(mode="after")

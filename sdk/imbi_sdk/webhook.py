@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from typing import Annotated, Any, ClassVar, TypeAlias
+from typing import Annotated, ClassVar, TypeAlias
 
 from pydantic import BaseModel, Field, ImportString
 
@@ -59,12 +59,3 @@ class WebhookActionPlugin(ABC):
     @abstractmethod
     def actions(cls) -> list[ActionDescriptor]:
         """The catalogue, as a new list at each call: callers may change theirs."""
-
-
-def action_fields(descriptor: Any) -> dict[str, Any]:
-    """The fields of a descriptor of any version of the plugin system."""
-    return {
-        name: getattr(descriptor, name)
-        for name in ActionDescriptor.model_fields
-        if hasattr(descriptor, name)
-    }

@@ -1,0 +1,207 @@
+"""The plugins of this process, found through the entry points ``imbi.plugins``."""
+
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from threading import RLock
+from typing import Any, Final, NamedTuple
+
+from imbi_sdk.admission import Admitted, PluginClass, Refused, Unsupported, examine, read_catalogue
+from imbi_sdk.counterpart import family, publish
+from imbi_sdk.errors import ActionNotFoundError, PluginNotFoundError
+from imbi_sdk.manifest import PluginManifest
+from imbi_sdk.schemas import validate_no_collisions
+from imbi_sdk.serving import install
+from imbi_sdk.webhook import ActionDescriptor, WebhookActionPlugin
+
+_LOGGER = logging.getLogger("imbi_common.plugins.registry")
+_ENTRY_POINT_GROUP: Final = "imbi.plugins"
+
+
+@dataclass(frozen=True)
+class RegistryEntry:
+    """A loaded plugin and the distribution it came with."""
+
+    handler_cls: PluginClass
+    manifest: PluginManifest
+    package_name: str
+    package_version: str
+
+
+class LoadResult(NamedTuple):
+    """The slugs that were loaded; what went wrong, and what was left out, by name."""
+
+    loaded: list[str]
+    errors: dict[str, str]
+    skipped: list[str]
+
+
+class _Candidate(NamedTuple):
+    name: str
+    load: Callable[[], Any]
+    package_name: str
+    package_version: str
+    is_builtin: bool = False
+
+
+class _Loaded(NamedTuple):
+    entry: RegistryEntry
+    actions: Mapping[str, ActionDescriptor]
+
+
+_lock = RLock()
+_registry: dict[str, RegistryEntry] = {}
+_catalogues: dict[str, _Loaded] = {}
+
+
+def load_plugins(*, builtins: Mapping[str, type] | Sequence[type] = ()) -> LoadResult:
+    """Fill the registry from the installed entry points, then from *builtins*.
+
+    A built-in plugin gives way to an installed one of the same slug and is
+    counted as skipped. One plugin that fails keeps no other from loading.
+    PluginSchemaCollisionError is raised when two plugins claim one label; the
+    registry is then as it was.
+    """
+    install()
+    result = LoadResult([], {}, [])
+    found: dict[str, _Loaded] = {}
+    for candidate in [*_installed(), *_built_in(builtins)]:
+        admitted = _admit(candidate, found, result)
+        if admitted is not None:
+            slug = admitted.manifest.slug
+            found[slug] = _loaded(candidate, admitted)
+            result.loaded.append(slug)
+    validate_no_collisions([loaded.entry.manifest for loaded in found.values()])
+    with _lock:
+        _registry.clear()
+        _registry.update({slug: loaded.entry for slug, loaded in found.items()})
+        _catalogues.clear()
+        _catalogues.update(found)
+        publish(_registry.values())
+    return result
+
+
+def reload_plugins(*, builtins: Mapping[str, type] | Sequence[type] = ()) -> LoadResult:
+    """Read the entry points again. Modules that are imported already stay as they are."""
+    _LOGGER.info("Reloading plugin registry")
+    return load_plugins(builtins=builtins)
+
+
+def get_plugin(slug: str) -> RegistryEntry:
+    """The plugin *slug*; PluginNotFoundError when none is loaded."""
+    with _lock:
+        entry = _registry.get(slug)
+    if entry is None:
+        raise PluginNotFoundError(slug)
+    return entry
+
+
+def list_plugins() -> list[RegistryEntry]:
+    """Every loaded plugin, in the order of loading."""
+    with _lock:
+        return list(_registry.values())
+
+
+def find_action(slug: str, name: str) -> tuple[RegistryEntry, ActionDescriptor]:
+    """The plugin and the descriptor that the handler ``slug#name`` means.
+
+    PluginNotFoundError when no such plugin is loaded, ActionNotFoundError when
+    it has no such action or is no webhook plugin.
+    """
+    entry = get_plugin(slug)
+    actions = _actions(slug, entry)
+    if name not in actions:
+        raise ActionNotFoundError(slug, name, actions)
+    return entry, actions[name]
+
+
+def _actions(slug: str, entry: RegistryEntry) -> Mapping[str, ActionDescriptor]:
+    with _lock:
+        loaded = _catalogues.get(slug)
+    if loaded is not None and loaded.entry is entry:
+        return loaded.actions
+    # Put into the registry by hand, as tests do.
+    if not issubclass(entry.handler_cls, family(WebhookActionPlugin)):
+        return {}
+    read = read_catalogue(slug, entry.handler_cls)
+    return {} if isinstance(read, Refused) else read
+
+
+def _loaded(candidate: _Candidate, admitted: Admitted) -> _Loaded:
+    entry = RegistryEntry(
+        handler_cls=admitted.handler_cls,
+        manifest=admitted.manifest,
+        package_name=candidate.package_name,
+        package_version=candidate.package_version,
+    )
+    _LOGGER.info(
+        "Loaded plugin %r v%s (slug=%r, api_version=%d)",
+        entry.package_name,
+        entry.package_version,
+        entry.manifest.slug,
+        entry.manifest.api_version,
+    )
+    return _Loaded(entry, admitted.actions)
+
+
+def _admit(
+    candidate: _Candidate, found: Mapping[str, _Loaded], result: LoadResult
+) -> Admitted | None:
+    """What may join *found*; what may not is written into *result*."""
+    name = candidate.name
+    match _examined(candidate):
+        case Refused(reason):
+            _LOGGER.error("Plugin %r is refused: %s", name, reason)
+            result.errors[name] = reason
+        case Unsupported():
+            result.skipped.append(name)
+        case Admitted(manifest=manifest) if manifest.slug in found and candidate.is_builtin:
+            _LOGGER.info("The built-in plugin %r gives way to an installed one", manifest.slug)
+            result.skipped.append(name)
+        case Admitted(manifest=manifest) if manifest.slug in found:
+            _LOGGER.error("Plugin %r is refused: its slug %r is taken", name, manifest.slug)
+            result.errors[name] = f"Duplicate plugin slug: {manifest.slug}"
+        case Admitted() as admitted:
+            return admitted
+    return None
+
+
+def _examined(candidate: _Candidate) -> Admitted | Refused | Unsupported:
+    try:
+        cls = candidate.load()
+    except (Exception, SystemExit) as error:
+        _LOGGER.exception("Failed to load plugin %r", candidate.name)
+        return Refused(str(error))
+    return examine(candidate.name, cls)
+
+
+def _installed() -> Iterator[_Candidate]:
+    for point in metadata.entry_points(group=_ENTRY_POINT_GROUP):
+        name, version = (
+            (point.dist.name, point.dist.version) if point.dist else ("unknown", "unknown")
+        )
+        yield _Candidate(point.name, point.load, name, version)
+
+
+def _built_in(builtins: Mapping[str, type] | Sequence[type]) -> Iterator[_Candidate]:
+    named = builtins if isinstance(builtins, Mapping) else {_slug(cls): cls for cls in builtins}
+    for name, cls in named.items():
+        package = cls.__module__.partition(".")[0]
+        version = _version(package)
+        yield _Candidate(name, _giving(cls), package.replace("_", "-"), version, is_builtin=True)
+
+
+def _giving(cls: type) -> Callable[[], type]:
+    return lambda: cls
+
+
+def _slug(cls: type) -> str:
+    return getattr(getattr(cls, "manifest", None), "slug", cls.__name__)
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "unknown"

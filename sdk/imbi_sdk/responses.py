@@ -1,0 +1,136 @@
+"""The answers of remote services, said in the errors of this package.
+
+Made for any HTTP client: a response is anything with ``status_code`` or
+``status``, and ``headers``.
+"""
+
+import math
+import time
+from collections.abc import Mapping
+from datetime import UTC, timedelta
+from email.utils import parsedate_to_datetime
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from imbi_sdk.errors import (
+    PermanentError,
+    PluginAuthenticationFailed,
+    PluginRateLimited,
+    UpstreamError,
+)
+
+_UNTOLD_REST: Final = timedelta(minutes=1)
+
+
+def raise_for_status(response: Any, *, now: float | None = None) -> None:
+    """Raise what the worker acts on, if the answer is no success.
+
+    ====================================  ==================================================
+    429, and 403 at a GitHub rate limit   ``PluginRateLimited``, until the time the headers
+                                          name, or for a minute when they name none
+    408, 425, 5xx                         ``UpstreamError``, with the server's Retry-After
+    401                                   ``PluginAuthenticationFailed``
+    other 4xx, and redirects              ``PermanentError``: asking again cannot help
+    ====================================  ==================================================
+
+    304 is a success. *now* (epoch seconds) is for tests. The text names the
+    method, the status and the address without query and user; never the body.
+    """
+    status = _status(response)
+    if status < 300 or status == 304:  # noqa: PLR2004 - statuses are best known by number
+        return
+    text = f"{_request(response)} answered {status}"
+    headers = _headers(response)
+    moment = time.time() if now is None else now
+    rest = _rest(headers, moment)
+    if status == 429 or (status == 403 and rest is not None and _is_rate_limit(headers)):  # noqa: PLR2004 - statuses
+        wait = _UNTOLD_REST if rest is None else rest
+        raise PluginRateLimited(moment + wait.total_seconds(), f"{text}: rate limited")
+    if status in {408, 425} or status >= 500:  # noqa: PLR2004 - statuses
+        raise UpstreamError(text, retry_after=_retry_after(headers, moment))
+    if status == 401:  # noqa: PLR2004 - statuses
+        raise PluginAuthenticationFailed(f"{text}: the credential was refused")
+    if status < 400:  # noqa: PLR2004 - statuses
+        raise PermanentError(f"{text}: a redirect, which is not followed")
+    raise PermanentError(text)
+
+
+def _status(response: Any) -> int:
+    for name in ("status_code", "status"):
+        found = getattr(response, name, None)
+        if isinstance(found, int):
+            return int(found)
+    raise TypeError(
+        f"{type(response).__name__} is no HTTP response: it has neither status_code nor status"
+    )
+
+
+def _headers(response: Any) -> dict[str, str]:
+    headers: Any = getattr(response, "headers", None)
+    if not isinstance(headers, Mapping):
+        return {}
+    return {str(name).lower(): str(value) for name, value in headers.items()}  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]  # made text here
+
+
+def _is_rate_limit(headers: Mapping[str, str]) -> bool:
+    return headers.get("x-ratelimit-remaining") == "0" or "retry-after" in headers
+
+
+def _rest(headers: Mapping[str, str], now: float) -> timedelta | None:
+    """How long to stay away, by whichever header says it."""
+    wait = _retry_after(headers, now)
+    if wait is not None or headers.get("x-ratelimit-remaining", "0") != "0":
+        return wait
+    reset = _number(headers.get("x-ratelimit-reset"))
+    return None if reset is None else _span(reset - now)
+
+
+def _retry_after(headers: Mapping[str, str], now: float) -> timedelta | None:
+    """Seconds, or an HTTP date."""
+    text = headers.get("retry-after")
+    if text is None:
+        return None
+    seconds = _number(text)
+    if seconds is not None:
+        return _span(seconds)
+    try:
+        date = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    # A date without a zone is GMT: HTTP has no other.
+    return _span((date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() - now)
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        number = float(text) if text is not None else math.nan
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _span(seconds: float) -> timedelta:
+    return timedelta(seconds=min(max(seconds, 0.0), timedelta(days=365).total_seconds()))
+
+
+def _request(response: Any) -> str:
+    method = _attribute(response, "method") or _attribute(_attribute(response, "request"), "method")
+    address = _attribute(response, "url")
+    where = _address(str(address)) if address else "the service"
+    return f"{method} {where}" if isinstance(method, str) else where
+
+
+def _attribute(owner: Any, name: str) -> Any:
+    try:
+        return getattr(owner, name, None)
+    except RuntimeError:  # httpx, of a response that was made without a request
+        return None
+
+
+def _address(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        port = f":{parts.port}" if parts.port else ""
+    except ValueError:
+        return "the service"
+    return f"{parts.hostname or ''}{port}{parts.path}" or "the service"
