@@ -1,0 +1,116 @@
+"""Running an action so that nothing it does can reach the worker.
+
+The action runs in a task of its own, and whatever it raises stays in there:
+asyncio re-raises SystemExit and KeyboardInterrupt of a task into the loop, which
+would end the process. A task that swallows its cancel is left behind after the
+grace, and handed to the caller, who keeps the job's slot taken until it ends.
+"""
+
+import asyncio
+import traceback
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, TypeAlias
+
+Start: TypeAlias = Callable[[], Any]
+
+
+class BadCallable(Exception):  # noqa: N818 - a finding about a plugin, not a failure of ours
+    """The action cannot be called as the contract says."""
+
+
+class NoCoroutine(Exception):  # noqa: N818 - a finding about a plugin, not a failure of ours
+    """The action gave back something that cannot be awaited."""
+
+
+class Interrupted(asyncio.CancelledError):
+    """The caller was cancelled while an action ran; how the action ended is unknown.
+
+    *unfinished* is its task, if that had not ended when the grace was over.
+    """
+
+    def __init__(self, unfinished: "asyncio.Task[Any] | None" = None) -> None:
+        super().__init__("interrupted while an action ran")
+        self.unfinished = unfinished
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """The action came back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Raised:
+    """The action ended with *error*, of whatever class."""
+
+    error: BaseException
+
+
+@dataclass(frozen=True, slots=True)
+class TimedOut:
+    """The action was cancelled at its deadline; *unfinished* if it has not ended yet."""
+
+    unfinished: "asyncio.Task[Any] | None"
+
+
+End: TypeAlias = Returned | Raised | TimedOut
+
+
+async def call(start: Start, *, within: timedelta, grace: timedelta, name: str = "action") -> End:
+    """Run what *start* returns, at most for *within* and then *grace*.
+
+    An action that swallows the cancel and returns late has timed out. Raises
+    `Interrupted` when the caller's own task is cancelled, at most *grace* later.
+    """
+    task = asyncio.get_running_loop().create_task(_contain(start), name=name)
+    try:
+        await asyncio.wait({task}, timeout=max(within.total_seconds(), 0))
+        if task.done():
+            return _end(task)
+        task.cancel()
+        await asyncio.wait({task}, timeout=grace.total_seconds())
+    except asyncio.CancelledError:
+        await _give_up(task, grace)
+        raise Interrupted(None if task.done() else task) from None
+    return TimedOut(None if task.done() else task)
+
+
+async def _contain(start: Start) -> End:
+    try:
+        await _begin(start)
+    except BaseException as error:  # noqa: BLE001 - the purpose of this function
+        return Raised(error)
+    return Returned()
+
+
+def _begin(start: Start) -> Awaitable[Any]:
+    try:
+        running = start()
+    except TypeError as error:
+        # Deeper frames mean that the action itself has run, and failed in its own way.
+        if len(traceback.extract_tb(error.__traceback__, limit=4)) <= _FRAMES_OF_A_CALL:
+            raise BadCallable(f"the action cannot be called: {error}") from None
+        raise
+    if not isinstance(running, Awaitable):
+        raise NoCoroutine(f"the action gave back {type(running).__name__}, which cannot be awaited")
+    return running
+
+
+_FRAMES_OF_A_CALL = 2  # _begin and the caller's *start*
+
+
+def _end(task: "asyncio.Task[End]") -> End:
+    if task.cancelled():
+        # Cancelled by somebody else before its first step.
+        return Raised(asyncio.CancelledError("the action's task was cancelled"))
+    return task.result()
+
+
+async def _give_up(task: "asyncio.Task[Any]", grace: timedelta) -> None:
+    task.cancel()
+    try:
+        await asyncio.wait({task}, timeout=grace.total_seconds())
+    except asyncio.CancelledError:
+        # Cancelled a second time: no more waiting.
+        return
