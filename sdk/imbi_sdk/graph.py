@@ -7,8 +7,6 @@ from typing import Any, Protocol
 
 from imbi_sdk.context import ServicePlugin
 
-_NO_OPTIONS: Mapping[str, Any] = MappingProxyType({})
-
 
 @dataclass(frozen=True, slots=True)
 class PluginRecord:
@@ -21,7 +19,7 @@ class PluginRecord:
     plugin_id: str
     plugin_slug: str
     configuration: str | None = field(default=None, repr=False)
-    options: Mapping[str, Any] = field(default=_NO_OPTIONS, repr=False)
+    options: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}), repr=False)
     service_slug: str | None = None
     service_endpoint: str | None = None
     service_plugins: tuple[ServicePlugin, ...] = field(default=(), repr=False)
