@@ -7,7 +7,7 @@ grace, and handed to the caller, who keeps the job's slot taken until it ends.
 """
 
 import asyncio
-import traceback
+import inspect
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -60,6 +60,9 @@ End: TypeAlias = Returned | Raised | TimedOut
 async def call(start: Start, *, within: timedelta, grace: timedelta, name: str = "action") -> End:
     """Run what *start* returns, at most for *within* and then *grace*.
 
+    *start* is a `functools.partial` of the action: a Python frame of its own would
+    make a call that does not fit look like a failure within the action.
+
     An action that swallows the cancel and returns late has timed out. Raises
     `Interrupted` when the caller's own task is cancelled, at most *grace* later.
     """
@@ -88,16 +91,14 @@ def _begin(start: Start) -> Awaitable[Any]:
     try:
         running = start()
     except TypeError as error:
-        # Deeper frames mean that the action itself has run, and failed in its own way.
-        if len(traceback.extract_tb(error.__traceback__, limit=4)) <= _FRAMES_OF_A_CALL:
-            raise BadCallable(f"the action cannot be called: {error}") from None
-        raise
-    if not isinstance(running, Awaitable):
+        trace = error.__traceback__
+        if trace is not None and trace.tb_next is not None:
+            # A deeper frame: the action itself has run, and failed in its own way.
+            raise
+        raise BadCallable(f"the action cannot be called: {error}") from None
+    if not inspect.isawaitable(running):
         raise NoCoroutine(f"the action gave back {type(running).__name__}, which cannot be awaited")
     return running
-
-
-_FRAMES_OF_A_CALL = 2  # _begin and the caller's *start*
 
 
 def _end(task: "asyncio.Task[End]") -> End:

@@ -36,15 +36,13 @@ def classify(
     """Decide what follows from *error*. Every text in the result has passed *redact*."""
     failure = sort(error, now)
     text = redact(failure.text)
-    kind = failure.kind
-    if kind is Kind.UNKNOWN:
-        kind = Kind.TRANSIENT if standing.policy.retries_unknown else Kind.PERMANENT
+    kind = _known(failure.kind, standing.policy)
     match kind:
         case Kind.SKIP:
             return Skipped(text)
         case Kind.RATE_LIMITED:
             return _rest(failure, text, standing, now)
-        case Kind.TRANSIENT:
+        case Kind.TRANSIENT | Kind.UNKNOWN:
             return retry(text, standing, now=now, jitter=jitter, floor=failure.retry_after)
         case Kind.AUTHENTICATION | Kind.PERMANENT:
             return Dead(DeathReason.PERMANENT_ERROR, text)
@@ -52,6 +50,12 @@ def classify(
             return Dead(DeathReason.MISSING_CREDENTIALS, text)
         case _:
             assert_never(kind)
+
+
+def _known(kind: Kind, policy: RetryPolicy) -> Kind:
+    if kind is not Kind.UNKNOWN:
+        return kind
+    return Kind.TRANSIENT if policy.retries_unknown else Kind.PERMANENT
 
 
 def retry(
