@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from types import ModuleType
 from typing import Any, Protocol, cast
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from imbi_sdk.context import PluginContext
 from imbi_sdk.manifest import PluginManifest
@@ -35,23 +35,29 @@ def family(cls: type) -> tuple[type, ...]:
 
 
 def adopt_manifest(manifest: Any) -> PluginManifest | None:
-    """A manifest of either family as ours, or None when it is neither."""
+    """A manifest of either family as ours, or None when it cannot be one."""
     if isinstance(manifest, PluginManifest):
         return manifest
-    if isinstance(manifest, family(PluginManifest)):
+    if not isinstance(manifest, family(PluginManifest)):
+        return None
+    try:
         return PluginManifest.model_validate(cast("BaseModel", manifest).model_dump())
-    return None
+    except ValidationError:
+        return None
 
 
 def adopt_descriptor(descriptor: Any) -> ActionDescriptor | None:
-    """A descriptor of either family as ours, or None when it is neither."""
+    """A descriptor of either family as ours, or None when it cannot be one."""
     if isinstance(descriptor, ActionDescriptor):
         return descriptor
     if not isinstance(descriptor, family(ActionDescriptor)):
         return None
     fields = ActionDescriptor.model_fields
     known = {name: getattr(descriptor, name) for name in fields if hasattr(descriptor, name)}
-    return ActionDescriptor.model_validate(known)
+    try:
+        return ActionDescriptor.model_validate(known)
+    except ValidationError:
+        return None
 
 
 def context_for(handler_cls: type, ctx: PluginContext) -> PluginContext:

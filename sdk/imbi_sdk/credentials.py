@@ -152,10 +152,9 @@ def _opened(blob: str | None) -> dict[str, Any]:
     """What a configuration holds, or ValueError: it must not be overwritten then."""
     if not blob:
         return {}
+    encryption = TokenEncryption.get_instance()
     try:
-        text = TokenEncryption.get_instance().decrypt(blob)
-    except RuntimeError:
-        raise
+        text = encryption.decrypt(blob)
     except Exception as error:
         raise ValueError("plugin_configuration could not be decrypted") from error
     if text is None:

@@ -92,6 +92,9 @@ class PluginNotFoundError(Exception):
         super().__init__(slug)
         self.slug = slug
 
+    def __str__(self) -> str:
+        return f"No plugin {self.slug!r} is loaded; is its package installed here?"
+
 
 class ActionNotFoundError(PluginNotFoundError):
     """The plugin *slug* is registered, and has no action *name*."""
@@ -99,7 +102,7 @@ class ActionNotFoundError(PluginNotFoundError):
     def __init__(self, slug: str, name: str, known: Iterable[str] = ()) -> None:
         super().__init__(slug)
         self.name = name
-        self.known = tuple(sorted(known))
+        self.known: tuple[str, ...] = tuple(sorted(known))
 
     def __str__(self) -> str:
         offer = f"it has {', '.join(self.known)}" if self.known else "it has no actions"

@@ -1,6 +1,6 @@
 """RFC 6901 pointers as a pydantic type, for the config models of actions."""
 
-from typing import Any
+from typing import Annotated, Any, TypeAlias
 
 import jsonpointer
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
@@ -8,19 +8,15 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 
-class JsonPointer(jsonpointer.JsonPointer):
-    """A pointer that a config model may declare; a text or a pointer is accepted."""
+class _AsPydanticType:
+    """What pydantic asks of a type that does not know pydantic."""
 
     @classmethod
-    def __get_pydantic_core_schema__(
-        cls, _source: type[Any], _handler: GetCoreSchemaHandler
-    ) -> CoreSchema:
-        return core_schema.no_info_plain_validator_function(
-            cls._from_input,
-            serialization=core_schema.plain_serializer_function_ser_schema(
-                _as_text, return_schema=core_schema.str_schema()
-            ),
+    def __get_pydantic_core_schema__(cls, _type: Any, _handler: GetCoreSchemaHandler) -> CoreSchema:
+        as_text = core_schema.plain_serializer_function_ser_schema(
+            _text, return_schema=core_schema.str_schema()
         )
+        return core_schema.no_info_plain_validator_function(_pointer, serialization=as_text)
 
     @classmethod
     def __get_pydantic_json_schema__(
@@ -28,23 +24,25 @@ class JsonPointer(jsonpointer.JsonPointer):
     ) -> JsonSchemaValue:
         return {"type": "string", "format": "json-pointer"}
 
-    @classmethod
-    def _from_input(cls, value: object) -> "JsonPointer":
-        if isinstance(value, cls):
-            return value
-        if isinstance(value, jsonpointer.JsonPointer):
-            return cls(value.path)
-        if not isinstance(value, str):
-            raise PydanticCustomError("json_pointer_type", "Input should be a JSON pointer text")
-        try:
-            return cls(value)
-        except jsonpointer.JsonPointerException:
-            raise PydanticCustomError(
-                "json_pointer",
-                "Input should be a JSON pointer: '' or a text that begins with '/', "
-                "in which '~' is written '~0' and '/' is written '~1'",
-            ) from None
+
+JsonPointer: TypeAlias = Annotated[jsonpointer.JsonPointer, _AsPydanticType]
+"""A ``jsonpointer.JsonPointer`` in a model; it is given as such or as its text."""
 
 
-def _as_text(pointer: jsonpointer.JsonPointer) -> str:
+def _pointer(value: object) -> jsonpointer.JsonPointer:
+    if isinstance(value, jsonpointer.JsonPointer):
+        return value
+    if not isinstance(value, str):
+        raise PydanticCustomError("json_pointer_type", "Input should be the text of a JSON pointer")
+    try:
+        return jsonpointer.JsonPointer(value)
+    except jsonpointer.JsonPointerException:
+        raise PydanticCustomError(
+            "json_pointer",
+            "Input should be a JSON pointer: '' or a text that begins with '/', "
+            "in which '~' is written '~0' and '/' is written '~1'",
+        ) from None
+
+
+def _text(pointer: jsonpointer.JsonPointer) -> str:
     return pointer.path

@@ -32,7 +32,7 @@ class LogQuery(BaseModel):
 class LogEntry(BaseModel):
     """One log line; further fields are kept as they come."""
 
-    model_config = ConfigDict(extra="allow")
+    model_config: ClassVar[ConfigDict] = ConfigDict(extra="allow")
 
     timestamp: datetime
     message: str

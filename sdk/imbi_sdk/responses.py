@@ -20,6 +20,9 @@ from imbi_sdk.errors import (
 )
 
 _UNTOLD_REST: Final = timedelta(minutes=1)
+# The wait costs no attempt: without a floor, "at once" would be tried without end.
+_SHORTEST_REST: Final = timedelta(seconds=1)
+_FIRST_EPOCH: Final = 1e9
 
 
 def raise_for_status(response: Any, *, now: float | None = None) -> None:
@@ -42,9 +45,9 @@ def raise_for_status(response: Any, *, now: float | None = None) -> None:
     text = f"{_request(response)} answered {status}"
     headers = _headers(response)
     moment = time.time() if now is None else now
-    rest = _rest(headers, moment)
-    if status == 429 or (status == 403 and rest is not None and _is_rate_limit(headers)):  # noqa: PLR2004 - statuses
-        wait = _UNTOLD_REST if rest is None else rest
+    if status == 429 or (status == 403 and _is_rate_limit(headers)):  # noqa: PLR2004 - statuses
+        rest = _rest(headers, moment)
+        wait = _UNTOLD_REST if rest is None else max(rest, _SHORTEST_REST)
         raise PluginRateLimited(moment + wait.total_seconds(), f"{text}: rate limited")
     if status in {408, 425} or status >= 500:  # noqa: PLR2004 - statuses
         raise UpstreamError(text, retry_after=_retry_after(headers, moment))
@@ -66,10 +69,9 @@ def _status(response: Any) -> int:
 
 
 def _headers(response: Any) -> dict[str, str]:
-    headers: Any = getattr(response, "headers", None)
-    if not isinstance(headers, Mapping):
-        return {}
-    return {str(name).lower(): str(value) for name, value in headers.items()}  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]  # made text here
+    # Some clients' headers are no Mapping, but all have items.
+    items: Any = getattr(getattr(response, "headers", None), "items", None)
+    return {str(name).lower(): str(value) for name, value in items()} if items else {}
 
 
 def _is_rate_limit(headers: Mapping[str, str]) -> bool:
@@ -82,7 +84,10 @@ def _rest(headers: Mapping[str, str], now: float) -> timedelta | None:
     if wait is not None or headers.get("x-ratelimit-remaining", "0") != "0":
         return wait
     reset = _number(headers.get("x-ratelimit-reset"))
-    return None if reset is None else _span(reset - now)
+    if reset is None:
+        return None
+    # GitHub names a moment; others, by the same header, the seconds that are left.
+    return _span(reset - now if reset > _FIRST_EPOCH else reset)
 
 
 def _retry_after(headers: Mapping[str, str], now: float) -> timedelta | None:
