@@ -1,9 +1,10 @@
 """Faults on demand: what a remote service may do to those who call it."""
 
-import asyncio
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from imbi_worker.demo.pulse import Pulse
 
 
 class Fault(BaseModel):
@@ -35,7 +36,7 @@ class Faults:
 
     def __init__(self) -> None:
         self._pending: list[tuple[Fault, int | None]] = []
-        self._release = asyncio.Event()
+        self._release = Pulse()
 
     def add(self, fault: Fault) -> None:
         self._pending.append((fault, fault.times))
@@ -60,8 +61,7 @@ class Faults:
 
     def release(self) -> None:
         """Let every hanging request go on; later ones hang again."""
-        self._release.set()
-        self._release = asyncio.Event()
+        self._release.beat()
 
     def clear(self) -> None:
         """Forget every fault and let every hanging request go on."""

@@ -9,11 +9,13 @@ Control routes, for a test in another process: ``POST`` and ``DELETE /_faults``,
 ``POST /_faults/release``, ``GET /_requests``, ``GET /_projects``.
 """
 
+import asyncio
 import hmac
 import json
 from collections import deque
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from types import TracebackType
 from typing import Any, Final, Self
@@ -24,6 +26,7 @@ from pydantic import SecretStr, ValidationError
 
 from imbi_worker.demo.faults import Fault, Faults
 from imbi_worker.demo.json_patch import PatchRefused, patched
+from imbi_worker.demo.pulse import Pulse
 from imbi_worker.identity.api import HANDLER_HEADER
 
 CONTROL: Final = "/_"
@@ -35,10 +38,15 @@ _STOP_SECONDS: Final = 1.0
 
 @dataclass(frozen=True, slots=True)
 class RecordedRequest:
-    """A request that was answered; *number* is its place in the order of arrival."""
+    """A request that was answered.
+
+    *number* is its place in the order of arrival, *peer* the port it came from:
+    one port is one connection.
+    """
 
     number: int
     at: datetime
+    peer: int
     method: str
     path: str
     project_id: str | None
@@ -72,6 +80,7 @@ class ImbiApi:
         self._port = port
         self._records: deque[RecordedRequest] = deque(maxlen=remembered)
         self._numbers = count(1)
+        self._changed = Pulse()
         self._runner: web.AppRunner | None = None
 
     @property
@@ -91,6 +100,17 @@ class ImbiApi:
     def requests(self) -> tuple[RecordedRequest, ...]:
         """What was answered so far, in the order of arrival, control routes left out."""
         return tuple(sorted(self._records, key=lambda record: record.number))
+
+    async def until(
+        self, condition: Callable[[], bool], *, within: timedelta = timedelta(seconds=10)
+    ) -> None:
+        """Wait for *condition*, looked at whenever a request has arrived or was answered.
+
+        Raises `TimeoutError` when it does not come true *within* that time.
+        """
+        async with asyncio.timeout(within.total_seconds()):
+            while not condition():
+                await self._changed.wait()
 
     def add_project(self, org_slug: str, project_id: str, **fields: Any) -> None:
         self.projects[org_slug, project_id] = {"id": project_id, **fields}
@@ -146,6 +166,7 @@ class ImbiApi:
         body = _parsed(await request.read())
         project_id = request.match_info.get("project_id") or _named_project(body)
         self.in_hand += 1
+        self._changed.beat()
         try:
             response = await self._faulted(request, project_id) or await _answered(handler, request)
         finally:
@@ -154,6 +175,7 @@ class ImbiApi:
             RecordedRequest(
                 number=number,
                 at=at,
+                peer=_port(request),
                 method=request.method,
                 path=request.path,
                 project_id=project_id,
@@ -162,6 +184,7 @@ class ImbiApi:
                 status=response.status,
             )
         )
+        self._changed.beat()
         return response
 
     def _is_authorized(self, request: web.Request) -> bool:
@@ -248,6 +271,12 @@ async def _answered(handler: Handler, request: web.Request) -> web.StreamRespons
 
 def _refusal(status: int, detail: str) -> web.Response:
     return web.json_response({"detail": detail}, status=status)
+
+
+def _port(request: web.Request) -> int:
+    peer = request.get_extra_info("peername")
+    # A client that has gone away has no address any more.
+    return int(peer[1]) if peer else 0
 
 
 def _parsed(body: bytes) -> Any:

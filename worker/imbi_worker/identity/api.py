@@ -12,7 +12,7 @@ from yarl import URL
 
 from imbi_sdk.errors import ConfigurationError, PermanentError, UpstreamError
 from imbi_sdk.responses import raise_for_status
-from imbi_worker.identity.sessions import PHASE_SECONDS, Sessions
+from imbi_worker.identity.sessions import Sessions
 
 IMBI_URL: Final = "ACTIONS_IMBI_URL"
 IMBI_TOKEN: Final = "ACTIONS_IMBI_TOKEN"  # noqa: S105 - the variable's name, not its value
@@ -112,19 +112,19 @@ class ApiClient:
         """Make one request and give its answer, whatever 2xx, 4xx or 5xx it is.
 
         Each part of *path* is one segment and stays one, whatever it contains.
-        Raises `UpstreamError` when there is no answer within 5 s a phase, and
+        Raises `UpstreamError` when the answer does not come or takes too long, and
         `ConfigurationError` on a redirect: followed, it would carry the token
         to an address nobody configured.
         """
         url = self._url(path)
-        headers = {"Authorization": f"Bearer {self._address.token.get_secret_value()}"}
+        headers = {}
         if handler is not None:
             headers[HANDLER_HEADER] = handler
         data = None
         if body is not None:
             headers["Content-Type"] = content_type
             data = _written(body)
-        reply = await self._exchange(method, url, headers=headers, params=query, data=data)
+        reply = await self._exchange(method, url, headers=headers, query=query, data=data)
         if _FIRST_REDIRECT <= reply.status < _FIRST_ERROR:
             raise ConfigurationError(
                 f"{method} {url} answered with a redirect ({reply.status}), which is not "
@@ -138,24 +138,33 @@ class ApiClient:
         url: str,
         *,
         headers: dict[str, str],
-        params: Mapping[str, str] | None,
+        query: Mapping[str, str] | None,
         data: bytes | None,
     ) -> Reply:
         try:
             async with self._sessions.current().request(
                 method,
                 URL(url, encoded=True),
-                params=params,
+                params=query,
                 data=data,
-                headers=headers,
+                headers=self._authorized(headers),
                 allow_redirects=False,
             ) as response:
                 return Reply(method, url, response.status, response.headers, await response.read())
         except (aiohttp.ClientError, OSError) as error:
-            problem = _problem(error)
+            problem = self._problem(error)
         # Raised out here, with no context: aiohttp's errors keep the request's
         # headers, and with them the token.
         raise UpstreamError(f"{method} {url}: {problem}")
+
+    def _authorized(self, headers: Mapping[str, str]) -> dict[str, str]:
+        # Made in the call itself: no frame of ours has the token among its locals.
+        return {**headers, "Authorization": f"Bearer {self._address.token.get_secret_value()}"}
+
+    def _problem(self, error: Exception) -> str:
+        if isinstance(error, TimeoutError):
+            return f"no answer within {self._sessions.phase.total_seconds():g} s"
+        return f"no usable answer ({type(error).__name__})"
 
     def _url(self, path: tuple[str, ...]) -> str:
         for segment in path:
@@ -187,9 +196,3 @@ def _is_base_url(text: str) -> bool:
         and is_plain
         and not ("?" in text or "#" in text)
     )
-
-
-def _problem(error: Exception) -> str:
-    if isinstance(error, TimeoutError):
-        return f"no answer within {PHASE_SECONDS} s"
-    return f"no connection ({type(error).__name__})"

@@ -1,15 +1,16 @@
 """The HTTP connections that everything in a worker shares."""
 
 import asyncio
+from datetime import timedelta
 from typing import Final
 
 import aiohttp
 
-PHASE_SECONDS: Final = 5
+PHASE: Final = timedelta(seconds=5)
 POOL_SIZE: Final = 100
 # Below the 5 s after which uvicorn drops an idle connection: a PATCH that meets
 # the drop half-way is not repeated by aiohttp and would cost its job an attempt.
-IDLE_SECONDS: Final = 3
+LONGEST_IDLE: Final = timedelta(seconds=3)
 
 
 class Sessions:
@@ -20,9 +21,12 @@ class Sessions:
     looked up by the running loop. A ``WeakKeyDictionary`` would forget nothing
     here, since each session holds its loop; sessions of closed loops are dropped
     at the next use instead, and ``close`` is what ends a session properly.
+
+    *phase* bounds each of: a free connection, the handshake, every wait for data.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, phase: timedelta = PHASE) -> None:
+        self.phase = phase
         self._by_loop: dict[asyncio.AbstractEventLoop, aiohttp.ClientSession] = {}
 
     def current(self) -> aiohttp.ClientSession:
@@ -31,7 +35,7 @@ class Sessions:
         session = self._by_loop.get(loop)
         if session is None or session.closed:
             self._forget_closed_loops()
-            session = self._by_loop[loop] = _open_session()
+            session = self._by_loop[loop] = _open_session(self.phase)
         return session
 
     async def close(self) -> None:
@@ -45,15 +49,15 @@ class Sessions:
             del self._by_loop[loop]
 
 
-def _open_session() -> aiohttp.ClientSession:
+def _open_session(phase: timedelta) -> aiohttp.ClientSession:
+    seconds = phase.total_seconds()
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=POOL_SIZE, keepalive_timeout=IDLE_SECONDS),
+        connector=aiohttp.TCPConnector(
+            limit=POOL_SIZE, keepalive_timeout=LONGEST_IDLE.total_seconds()
+        ),
         # No total: the whole call is bounded by the job's own timeout.
         timeout=aiohttp.ClientTimeout(
-            total=None,
-            connect=PHASE_SECONDS,
-            sock_connect=PHASE_SECONDS,
-            sock_read=PHASE_SECONDS,
+            total=None, connect=seconds, sock_connect=seconds, sock_read=seconds
         ),
         cookie_jar=aiohttp.DummyCookieJar(),
         headers={"User-Agent": "imbi-worker"},

@@ -1,0 +1,125 @@
+"""Who a subject is, asked of the stand-in API over real HTTP."""
+
+import logging
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import pytest
+from pydantic import SecretStr
+
+from imbi_sdk.errors import UpstreamError
+from imbi_worker.demo.faults import Fault
+from imbi_worker.demo.imbi_api import ImbiApi
+from imbi_worker.identity import ApiAddress, ImbiIdentity, Sessions
+
+
+@dataclass
+class Clock:
+    now: float = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+async def api(canary: str) -> AsyncIterator[ImbiApi]:
+    async with ImbiApi(token=SecretStr(canary)) as api:
+        api.users["github", "90211"] = "mara@tidewater.example"
+        yield api
+
+
+@pytest.fixture
+async def identity(api: ImbiApi, canary: str, clock: Clock) -> AsyncIterator[ImbiIdentity]:
+    sessions = Sessions()
+    address = ApiAddress(api.url, SecretStr(canary))
+    yield ImbiIdentity(address, sessions, clock=clock, cache_size=2)
+    await sessions.close()
+
+
+async def test_a_known_subject_is_an_email(api: ImbiApi, identity: ImbiIdentity) -> None:
+    """What `PluginContext.resolve_user_by_identity` promises."""
+    assert await identity.resolver(["github"])("90211") == "mara@tidewater.example"
+    assert api.requests[0].path == "/users/by-identity"
+
+
+async def test_an_odd_subject_reaches_imbi_unchanged(api: ImbiApi, identity: ImbiIdentity) -> None:
+    """Subjects are the other service's business."""
+    api.users["github", "a&b=c d+é/%2F"] = "odd@tidewater.example"
+    assert await identity.find("github", "a&b=c d+é/%2F") == "odd@tidewater.example"
+
+
+async def test_an_unknown_subject_is_nobody(identity: ImbiIdentity) -> None:
+    """404 is an answer, not a failure; an empty subject is not even asked for."""
+    assert await identity.resolver(["github"])("1") is None
+    assert await identity.resolver(["github"])("") is None
+    assert await identity.resolver([])("90211") is None
+
+
+async def test_two_plugins_that_agree_name_the_user(api: ImbiApi, identity: ImbiIdentity) -> None:
+    """One that knows nobody does not count, and none is asked twice."""
+    api.users["oidc", "90211"] = "mara@tidewater.example"
+    resolve = identity.resolver(["github", "oidc", "google", "github"])
+    assert await resolve("90211") == "mara@tidewater.example"
+    assert len(api.requests) == 3
+
+
+async def test_two_different_users_are_nobody(api: ImbiApi, identity: ImbiIdentity) -> None:
+    """Better unattributed than attributed to the wrong person."""
+    api.users["oidc", "90211"] = "otto@tidewater.example"
+    assert await identity.resolver(["github", "oidc"])("90211") is None
+
+
+async def test_an_answer_is_remembered_for_a_while(
+    api: ImbiApi, identity: ImbiIdentity, clock: Clock
+) -> None:
+    """Five minutes for a user, half a minute for nobody."""
+    await identity.find("github", "90211")
+    await identity.find("github", "1")
+    clock.now += 29
+    await identity.find("github", "90211")
+    await identity.find("github", "1")
+    assert len(api.requests) == 2
+    clock.now += 2
+    await identity.find("github", "90211")
+    await identity.find("github", "1")
+    assert len(api.requests) == 3
+    clock.now += 300
+    await identity.find("github", "90211")
+    assert len(api.requests) == 4
+
+
+async def test_the_cache_keeps_to_its_size(api: ImbiApi, identity: ImbiIdentity) -> None:
+    """The oldest answer goes; memory is bounded whoever pushes."""
+    for subject in ("1", "2", "3", "3", "1"):
+        await identity.find("github", subject)
+    assert len(api.requests) == 4
+    assert len(identity._known) == 2
+
+
+@pytest.mark.parametrize("status", [408, 425, 429, 500, 503])
+async def test_when_imbi_is_away_the_job_runs_again(
+    api: ImbiApi, identity: ImbiIdentity, status: int
+) -> None:
+    """No work loses its author because of a restart; the failure is not remembered."""
+    api.faults.add(Fault(status=status))
+    with pytest.raises(UpstreamError, match=str(status)):
+        await identity.find("github", "90211")
+    assert await identity.find("github", "90211") == "mara@tidewater.example"
+
+
+@pytest.mark.parametrize("status", [400, 401, 403])
+async def test_a_refusal_is_logged_and_names_nobody(
+    api: ImbiApi, identity: ImbiIdentity, caplog: pytest.LogCaptureFixture, status: int, canary: str
+) -> None:
+    """An author is no reason to lose the work; the operator reads that Imbi refuses."""
+    caplog.set_level(logging.DEBUG)
+    api.faults.add(Fault(status=status))
+    assert await identity.find("github", "90211") is None
+    assert f"refused to look up a user of github ({status})" in caplog.text
+    assert canary not in caplog.text
+    assert await identity.find("github", "90211") == "mara@tidewater.example"
