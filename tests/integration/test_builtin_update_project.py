@@ -135,7 +135,7 @@ async def test_after_a_failure_the_next_run_succeeds(api: ImbiApi) -> None:
 
 async def test_a_redirect_is_not_followed(api: ImbiApi) -> None:
     """The token goes to no address that nobody has configured."""
-    api.faults.add(Fault(status=307))
+    api.faults.add(Fault(status=307, location=f"{api.url}/elsewhere"))
     with pytest.raises(ConfigurationError, match="set ACTIONS_IMBI_URL"):
         await run()
     assert len(api.requests) == 1

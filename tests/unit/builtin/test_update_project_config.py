@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from imbi_sdk.context import PluginContext
 from imbi_sdk.errors import PermanentError, Skip
 from imbi_worker.builtin import BUILTINS, GatewayActions
-from imbi_worker.builtin.update_project import UpdateProjectConfig, update_project
+from imbi_worker.builtin.update_project import HANDLER, UpdateProjectConfig, update_project
 from imbi_worker.demo.deliveries import sample
 
 CONTEXT = PluginContext(project_id="p-1", project_slug="harbor", org_slug="tidewater")
@@ -41,6 +41,7 @@ def test_every_call_gives_a_fresh_catalogue() -> None:
     assert descriptor.name == "update_project"
     assert descriptor.callable is update_project
     assert descriptor.config_model is UpdateProjectConfig
+    assert f"{GatewayActions.manifest.slug}#{descriptor.name}" == HANDLER
 
 
 def test_a_config_is_a_list_of_paths_and_sources() -> None:

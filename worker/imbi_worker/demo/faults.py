@@ -10,10 +10,10 @@ from imbi_worker.demo.pulse import Pulse
 class Fault(BaseModel):
     """What happens to the next requests that it fits.
 
-    ``status`` answers with that status and, if given, ``Retry-After``; ``hang``
-    keeps the request until `Faults.release`, then lets it pass. *times* is how
-    many requests it takes, without end if it is not given; *project_id* and
-    *path* (the beginning of one) narrow down which.
+    ``status`` answers with that status and, if given, ``Retry-After`` and
+    ``Location``; ``hang`` keeps the request until `Faults.release`, then lets it
+    pass. *times* is how many requests it takes, None for all from now on;
+    *project_id* and *path* (the beginning of one) narrow down which.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -21,6 +21,7 @@ class Fault(BaseModel):
     kind: Literal["status", "hang"] = "status"
     status: int = Field(default=503, ge=300, le=599)
     retry_after: float | None = None
+    location: str | None = None
     times: int | None = Field(default=1, ge=1)
     project_id: str | None = None
     path: str = "/"

@@ -206,6 +206,8 @@ class ImbiApi:
         response = _refusal(fault.status, "a fault was asked for")
         if fault.retry_after is not None:
             response.headers["Retry-After"] = f"{fault.retry_after:g}"
+        if fault.location is not None:
+            response.headers["Location"] = fault.location
         return response
 
     def _project(self, request: web.Request) -> tuple[tuple[str, str], dict[str, Any]]:
