@@ -64,9 +64,7 @@ class RetryPolicy:
 
     def for_action(self, descriptor: ActionDescriptor) -> Self:
         """This policy with what the action's author has declared in its place."""
-        # A descriptor of the real imbi-common has none of these fields.
-        max_attempts: int | None = getattr(descriptor, "max_attempts", None)
-        retry: tuple[timedelta, ...] | None = getattr(descriptor, "retry", None)
+        max_attempts, retry = descriptor.max_attempts, descriptor.retry
         if max_attempts is None and retry is None:
             return self
         return replace(

@@ -1,0 +1,28 @@
+"""What a job's attempt comes to. Decides; does nothing to any queue."""
+
+from imbi_worker.dispatch.attempt import Attempt
+from imbi_worker.dispatch.dispatcher import Dispatcher
+from imbi_worker.dispatch.plugins import InstalledPlugins, StoredCredentials
+from imbi_worker.dispatch.ports import (
+    Clock,
+    Credentials,
+    GraphReader,
+    Identity,
+    Integration,
+    Registry,
+    Resolved,
+)
+
+__all__ = [
+    "Attempt",
+    "Clock",
+    "Credentials",
+    "Dispatcher",
+    "GraphReader",
+    "Identity",
+    "InstalledPlugins",
+    "Integration",
+    "Registry",
+    "Resolved",
+    "StoredCredentials",
+]

@@ -1,0 +1,29 @@
+"""One attempt, as the engine hands it over."""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from imbi_sdk.queue.job import ActionJob
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A claimed job and its past; the signature has been checked.
+
+    *event* is JSON text, parsed anew for each call. *number* counts runs from 1,
+    *attempts_used* those that ended in failure or crash before this one,
+    *crashes* the latter alone. *held* is the time spent under holds since the
+    first failure, *deferred_since* when the present row of deferrals began.
+    *after_unknown* says that nobody knows how the previous run ended.
+    """
+
+    job: ActionJob = field(repr=False)
+    event: bytes = field(repr=False)
+    number: int
+    enqueued_at: datetime
+    attempts_used: int = 0
+    crashes: int = 0
+    first_failed_at: datetime | None = None
+    held: timedelta = timedelta(0)
+    deferred_since: datetime | None = None
+    after_unknown: bool = False

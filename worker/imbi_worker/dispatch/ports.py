@@ -1,0 +1,76 @@
+"""What dispatch needs from the outside, each as narrow as it can be."""
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from imbi_sdk.actions import CallableKind, UnfitCallable
+from imbi_sdk.attempt import Clock as Clock
+from imbi_sdk.context import UserResolver
+from imbi_sdk.graph import PluginRecord, ServiceApplicationRecord
+from imbi_sdk.queue.job import ActionJob
+from imbi_sdk.registry import RegistryEntry
+from imbi_sdk.webhook import ActionDescriptor
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """What a handler stands for; *kind* says how the action is called, or why it cannot be."""
+
+    entry: RegistryEntry
+    descriptor: ActionDescriptor
+    kind: CallableKind | UnfitCallable
+
+    @property
+    def slug(self) -> str:
+        return self.entry.manifest.slug
+
+
+@dataclass(frozen=True, slots=True)
+class Integration:
+    """A configured plugin as it stands in the graph, secrets still encrypted.
+
+    Both parts are None when there is no such node, or no plugin id.
+    """
+
+    record: PluginRecord | None = field(default=None, repr=False)
+    application: ServiceApplicationRecord | None = field(default=None, repr=False)
+
+
+class Registry(Protocol):
+    """The plugins of this process."""
+
+    def find(self, handler: str) -> Resolved:
+        """What *handler* stands for; raises when it stands for nothing here."""
+        ...
+
+
+class GraphReader(Protocol):
+    """The part of `imbi_sdk.graph.Graph` that only reads."""
+
+    async def plugin(self, plugin_id: str) -> PluginRecord | None:
+        """The plugin, or None; raises ``GraphUnavailable``."""
+        ...
+
+    async def service_application(self, plugin_id: str) -> ServiceApplicationRecord | None:
+        """The application the plugin logs in with, or None; raises ``GraphUnavailable``."""
+        ...
+
+
+class Credentials(Protocol):
+    """How stored credentials are read; asks no graph."""
+
+    def uses_application(self, entry: RegistryEntry) -> bool:
+        """Whether they lie in the linked service application."""
+        ...
+
+    def decrypt(self, integration: Integration, entry: RegistryEntry) -> dict[str, str]:
+        """The credentials in the clear; raises ``PluginCredentialsMissing``."""
+        ...
+
+
+class Identity(Protocol):
+    """Who a remote user is in Imbi."""
+
+    def resolver(self, job: ActionJob) -> UserResolver | None:
+        """What ``resolve_user_by_identity`` of the job's context becomes."""
+        ...

@@ -1,0 +1,118 @@
+"""Credentials and context: what an action is given, looked up just before its call."""
+
+from copy import deepcopy
+from dataclasses import dataclass, field
+from typing import Any
+
+from imbi_sdk.attempt import Dead, DeathReason, Settled, Standing, Supplies, defer
+from imbi_sdk.context import PluginContext
+from imbi_sdk.counterpart import context_for
+from imbi_sdk.errors import GraphUnavailable, PluginCredentialsMissing
+from imbi_sdk.graph import PluginRecord
+from imbi_sdk.queue.job import ActionJob
+from imbi_worker.dispatch.integrations import Integrations
+from imbi_worker.dispatch.ports import Clock, Credentials, Identity, Integration, Resolved
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """The ports that supplies come from.
+
+    With *gateway_credentials*, a plugin that declares credentials and has none
+    stored is not run, even if all of them are optional: Imbi's own gateway does so.
+    """
+
+    integrations: Integrations
+    credentials: Credentials
+    identity: Identity
+    clock: Clock
+    gateway_credentials: bool = False
+
+
+@dataclass(slots=True)
+class JobSupply:
+    """The supplies of one attempt; remembers which integration it has used."""
+
+    sources: Sources
+    job: ActionJob
+    resolved: Resolved
+    standing: Standing
+    _used: Integration | None = field(default=None, init=False)
+
+    async def __call__(self, *, fresh: bool) -> Supplies:
+        integration = await self._integration(stale=self._used if fresh else None)
+        self._used = integration
+        _refuse_foreign(integration.record, self.job, self.resolved.slug)
+        credentials = self._credentials(integration)
+        context = _context(self.job, integration.record, self.sources.identity)
+        return Supplies(context_for(self.resolved.entry.handler_cls, context), credentials)
+
+    async def _integration(self, *, stale: Integration | None) -> Integration:
+        if self.job.plugin_id is None:
+            return Integration()
+        sources = self.sources
+        try:
+            return await sources.integrations.find(
+                self.job.plugin_id,
+                with_application=sources.credentials.uses_application(self.resolved.entry),
+                stale=stale,
+            )
+        except GraphUnavailable:
+            now = sources.clock.now()
+            until = sources.integrations.outage.note(now)
+            outcome = defer(until, "graph unreachable", self.standing, now=now)
+            raise Settled(outcome) from None
+
+    def _credentials(self, integration: Integration) -> dict[str, str]:
+        entry = self.resolved.entry
+        try:
+            credentials = self.sources.credentials.decrypt(integration, entry)
+        except PluginCredentialsMissing as error:
+            raise _missing(str(error)) from None
+        is_refused = self.sources.gateway_credentials and entry.manifest.credentials
+        if is_refused and not credentials:
+            raise _missing(f"plugin {self.resolved.slug!r} declares credentials, none is stored")
+        return credentials
+
+
+def _missing(reason: str) -> Settled:
+    text = f"{DeathReason.MISSING_CREDENTIALS}: {reason}"
+    return Settled(Dead(DeathReason.MISSING_CREDENTIALS, text, reported_as="skipped"))
+
+
+def _refuse_foreign(record: PluginRecord | None, job: ActionJob, slug: str) -> None:
+    """Send no credential of one plugin into the action of another."""
+    if record is not None and record.plugin_slug != slug:
+        text = (
+            f"plugin id {job.plugin_id!r} belongs to {record.plugin_slug!r} in the graph, but the "
+            f"handler {job.handler!r} to {slug!r}; correct the rule, then deliver the webhook again"
+        )
+        raise Settled(Dead(DeathReason.WRONG_PLUGIN, text))
+
+
+def _context(job: ActionJob, record: PluginRecord | None, identity: Identity) -> PluginContext:
+    return PluginContext(
+        project_id=job.context.project_id,
+        project_slug=job.context.project_slug,
+        org_slug=job.context.org_slug,
+        team_slug=job.context.team_slug,
+        actor_user_id=job.context.actor,
+        assignment_options=_options(job, record),
+        service_plugins=[] if record is None else deepcopy(list(record.service_plugins)),
+        resolve_user_by_identity=identity.resolver(job),
+    )
+
+
+def _options(job: ActionJob, record: PluginRecord | None) -> dict[str, Any]:
+    """The plugin's options with the service it stands on.
+
+    The endpoint comes from the graph alone: a credential goes where the graph
+    says, never where a job says.
+    """
+    options = {} if record is None else deepcopy(dict(record.options))
+    service = job.context.service if record is None else record.service_slug or job.context.service
+    if service:
+        options["service_slug"] = service
+    if record is not None and record.service_endpoint:
+        options["service_endpoint"] = record.service_endpoint
+    return options
