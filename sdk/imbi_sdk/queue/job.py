@@ -15,7 +15,7 @@ def _is_handler(text: str) -> str:
 
 
 Handler = Annotated[str, AfterValidator(_is_handler)]
-Digest = Annotated[str, Field(pattern=r"\A[0-9a-f]{64}\Z")]
+Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 class _Value(BaseModel):

@@ -49,7 +49,7 @@ local reply, duplicates = {}, 0
 for index = 1, count do
     local id = next_arg()
     local known = redis.call('HGET', record, 'job:' .. id) or redis.call('HGET', JOB .. id, 'state')
-    if known == 'dead' or known == 'cancelled' then
+    if known == 'dead' or known == 'cancelled' or known == 'discarded' then
         local run = tonumber(redis.call('HGET', JOB .. id, 'run') or '1') + 1
         if known == 'dead' then
             -- The dead letter's own reference goes only after the new one is taken.

@@ -3,9 +3,10 @@
 --
 -- KEYS   1 queue
 -- ARGV   1 layout, 2 worker id, 3 number of this claim, 4 jobs wanted, 5 bytes
---        wanted, 6 '1' when the worker runs nothing (then one job of any size), 7 lease
---        (ms), 8 '1' while the graph answers, 9 wire version the worker knows, 10 its
---        plugin slugs, separated and surrounded by spaces
+--        wanted, 6 '1' when the worker runs nothing (then one job of any size), 7 '1'
+--        to spare expired leases (after an outage, so that their holders renew first),
+--        8 lease (ms), 9 '1' while the graph answers, 10 wire version the worker knows,
+--        11 its plugin slugs, separated and surrounded by spaces
 -- Reply  { now, next due moment, 'more' | 'bytes' | '' when due jobs were left,
 --          jobs: { id, token, body, event key, attempts, crashes, first_failed,
 --                  held_ms, deferred_since, unknown, enqueued, run } ..., flat,
@@ -29,7 +30,7 @@ if refused then
 end
 local now = now_ms()
 local worker, number, wanted, bytes_wanted = next_arg(), next_arg(), tonumber(next_arg()), tonumber(next_arg())
-local is_idle, lease, graph_answers = next_arg() == '1', tonumber(next_arg()), next_arg() == '1'
+local is_idle, spares, lease, graph_answers = next_arg() == '1', next_arg() == '1', tonumber(next_arg()), next_arg() == '1'
 local version, slugs = tonumber(next_arg()), next_arg()
 
 local LOOKED_AT = 1000
@@ -76,6 +77,8 @@ if last[1] == number then
     for id, token in string.gmatch(last[2] or '', '(%S+) (%S+)') do
         local h = read(id)
         if h and h.token == token then
+            redis.call('HSET', JOB .. id, 'state', 'running', 'lease_until', int(now + lease))
+            redis.call('ZADD', QUEUE, int(now + lease), id)
             hand_out(id, h, token)
         end
     end
@@ -100,7 +103,7 @@ local function count_crash(id, h)
     redis.call('HSET', JOB .. id, 'state', 'waiting', 'attempts', h.attempts, 'crashes', h.crashes, 'unknown', '1',
         'first_failed', h.first_failed)
     local lost = redis.call('HGET', JOB .. id, 'worker') or ''
-    note_attempt(id, h, cjson.encode({ n = tonumber(h.attempts), outcome = 'crashed', worker = lost,
+    note_attempt(id, h.run, tonumber(h.attempts), cjson.encode({ n = tonumber(h.attempts), outcome = 'crashed', worker = lost,
         started = tonumber(h.started) or now, ended = now,
         error = 'the lease ran out: the worker died or lost Redis' }))
     if h.alone ~= '1' then
@@ -153,6 +156,8 @@ local function is_ready(id, h)
         redis.call('ZREM', QUEUE, id)
     elseif h.state == 'running' and tonumber(h.lease_until) > now then
         redis.call('ZADD', QUEUE, h.lease_until, id)
+    elseif h.state == 'running' and spares then
+        redis.call('ZADD', QUEUE, int(now + ELSEWHERE), id)
     elseif tonumber(h.not_before) and tonumber(h.not_before) > now then
         redis.call('ZADD', QUEUE, h.not_before, id)
     elseif not is_head(h.lane, id) then

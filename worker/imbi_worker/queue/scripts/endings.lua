@@ -18,7 +18,7 @@ end
 local function job_hash(id)
     local names = { 'handler', 'plugin', 'lane', 'seq', 'state', 'token', 'lease_until', 'delivery',
         'digest', 'project', 'enqueued', 'attempts', 'run', 'hold', 'started', 'headed', 'crashes',
-        'first_failed', 'deferred_since', 'not_before' }
+        'first_failed', 'deferred_since', 'not_before', 'worker' }
     local values = redis.call('HMGET', JOB .. id, unpack(names))
     local h = {}
     for index, name in ipairs(names) do
@@ -79,8 +79,8 @@ local function finish_job(id, h, ending, now)
     leave_lane(id, h.lane, h.seq, now)
 end
 
-local function note_attempt(id, h, record)
-    redis.call('HSET', JOB .. id, 'attempt:' .. h.run .. '.' .. h.attempts, record)
+local function note_attempt(id, run, number, record)
+    redis.call('HSET', JOB .. id, 'attempt:' .. run .. '.' .. int(number), record)
 end
 
 -- A stock arq client asked for a cancel. A mark never outlives its job: on an

@@ -8,7 +8,8 @@
 --          succeeded | skipped | dead | cancelled   the end
 --          retry      wait = delay (ms)
 --          deferred   wait = moment (ms); hold = the scope to stop until then, or ''
---          released   back to the queue as if never claimed (drain)
+--          released   back to the queue as if never claimed (drain); status = 'begun'
+--                     when its action had begun, so that its effect is unknown
 --          abandoned  counted and noted; the job stays leased while its action lives
 -- Reply  for each attempt: ok | overtaken (buried for the sake of its lane) | lost
 --
@@ -87,9 +88,12 @@ local function defer(id, h, entry)
     return 'ok'
 end
 
-local function release(id, h)
+local function release(id, h, entry)
     set_aside(id)
     redis.call('HSET', JOB .. id, 'state', 'waiting')
+    if entry.status == 'begun' then
+        redis.call('HSET', JOB .. id, 'unknown', '1')
+    end
     place(id, h.lane, h.seq, tonumber(h.not_before) or 0, '', now)
     return 'ok'
 end
@@ -107,11 +111,11 @@ local function settle(id, entry)
         h.hold = ''
     end
     -- A crash that was counted already is not counted again when the worker comes back late.
-    if entry.counts == '1' and h.state == 'running' then
-        h.attempts = int(tonumber(h.attempts == '' and '0' or h.attempts) + 1)
-    end
+    local used = tonumber(h.attempts == '' and '0' or h.attempts)
+    local counts = entry.counts == '1' and h.state == 'running'
+    h.attempts = int(counts and used + 1 or used)
     if entry.record ~= '' then
-        note_attempt(id, h, entry.record)
+        note_attempt(id, h.run, used + 1, entry.record)
     end
     if ENDS[entry.kind] then
         finish_job(id, h, { state = entry.kind, reason = entry.reason, error = entry.error,
@@ -122,7 +126,7 @@ local function settle(id, entry)
     elseif entry.kind == 'deferred' then
         return defer(id, h, entry)
     elseif entry.kind == 'released' then
-        return release(id, h)
+        return release(id, h, entry)
     end
     redis.call('HSET', JOB .. id, 'attempts', h.attempts, 'abandoned', '1', 'unknown', '1')
     return 'ok'

@@ -1,0 +1,1 @@
+"""The queue: arq's Redis layout, our engine."""

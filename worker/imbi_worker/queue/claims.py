@@ -1,0 +1,148 @@
+"""Claiming: a batch of due jobs under a lease, in one call."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal, cast
+
+from imbi_sdk.queue import keys
+from imbi_sdk.queue.job import WIRE_VERSION
+from imbi_sdk.queue.scripts import Executes, load_script
+
+SCRIPTS = "imbi_worker.queue.scripts"
+_CLAIM = load_script("claim", SCRIPTS)
+_FIELDS = 12
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedJob:
+    """One job under our lease: its bytes and what its hash says, nothing verified yet."""
+
+    id: str
+    token: str
+    body: bytes = field(repr=False)
+    event: bytes = field(repr=False)
+    attempts: int
+    crashes: int
+    first_failed_at: datetime | None
+    held: timedelta
+    deferred_since: datetime | None
+    after_unknown: bool
+    enqueued_at: datetime
+    run: int
+
+    @property
+    def number(self) -> int:
+        """The number of the attempt that now begins, from 1."""
+        return self.attempts + 1
+
+    @property
+    def size(self) -> int:
+        """Bytes in hand while the job runs."""
+        return len(self.body) + len(self.event)
+
+    @property
+    def must_run_alone(self) -> bool:
+        """It crashed twice: the next crash must tell whether it is the cause."""
+        return self.crashes > 1
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A claim's answer. ``left`` says why due jobs stayed: there were more, or no bytes free."""
+
+    at: datetime
+    next_due: datetime
+    left: Literal["", "more", "bytes"]
+    jobs: tuple[ClaimedJob, ...]
+    strangers: tuple[tuple[str, bytes], ...]
+    aborts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a worker can take just now."""
+
+    jobs: int
+    event_bytes: int
+    is_idle: bool
+    spares_expired: bool
+    graph_answers: bool
+
+
+class Claimer:
+    """Claims for one worker. A claim that failed is repeated under its number."""
+
+    def __init__(
+        self, redis: Executes, *, queue: str, worker: str, lease: timedelta, slugs: Sequence[str]
+    ) -> None:
+        self._redis = redis
+        self._queue = queue
+        self._worker = worker
+        self._lease_ms = int(lease / timedelta(milliseconds=1))
+        self._slugs = f" {' '.join(slugs)} "
+        self._number = 1
+
+    async def claim(self, request: Request) -> Claim:
+        """:raises redis.exceptions.RedisError: nothing is known to be claimed; call again."""
+        reply = await _CLAIM(
+            self._redis,
+            [self._queue],
+            [
+                keys.LAYOUT,
+                self._worker,
+                self._number,
+                request.jobs,
+                request.event_bytes,
+                int(request.is_idle),
+                int(request.spares_expired),
+                self._lease_ms,
+                int(request.graph_answers),
+                WIRE_VERSION,
+                self._slugs,
+            ],
+        )
+        self._number += 1
+        return _parse(reply)
+
+
+def _parse(reply: Sequence[Any]) -> Claim:
+    at, next_due, left, jobs, events, strangers, aborts = reply
+    bodies = dict(zip(events[::2], events[1::2], strict=True))
+    return Claim(
+        at=moment(at),
+        next_due=moment(next_due),
+        left=cast("Literal['', 'more', 'bytes']", left.decode()),
+        jobs=tuple(
+            _job(jobs[start : start + _FIELDS], bodies) for start in range(0, len(jobs), _FIELDS)
+        ),
+        strangers=tuple(
+            (id_.decode(), body) for id_, body in zip(strangers[::2], strangers[1::2], strict=True)
+        ),
+        aborts=tuple(id_.decode() for id_ in aborts),
+    )
+
+
+def _job(fields: Sequence[bytes], events: Mapping[bytes, bytes]) -> ClaimedJob:
+    id_, token, body, event, attempts, crashes, first, held, deferred, unknown, enqueued, run = (
+        fields
+    )
+    return ClaimedJob(
+        id=id_.decode(),
+        token=token.decode(),
+        body=body,
+        event=events.get(event, b""),
+        attempts=int(attempts or 0),
+        crashes=int(crashes or 0),
+        first_failed_at=moment(first) if first else None,
+        held=timedelta(milliseconds=int(held or 0)),
+        deferred_since=moment(deferred) if deferred else None,
+        after_unknown=unknown == b"1",
+        enqueued_at=moment(enqueued or b"0"),
+        run=int(run or 1),
+    )
+
+
+def moment(milliseconds: bytes | str | float) -> datetime:
+    """Redis' milliseconds since 1970 as an aware datetime."""
+    return datetime.fromtimestamp(int(milliseconds) / 1000, tz=UTC)

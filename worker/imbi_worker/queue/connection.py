@@ -1,0 +1,72 @@
+"""Clients for the one Redis a worker talks to.
+
+arq's ``RedisSettings`` (0.28) drops URL options, keeps escapes in passwords, prints
+the password and knows no socket timeout; so the pool is built here and handed to arq.
+"""
+
+from typing import Any
+
+import redis as blocking
+from arq.connections import ArqRedis
+from pydantic import SecretStr
+from redis import asyncio as aioredis
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import ResponseError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+
+from imbi_sdk.queue import arq_deserializer, arq_serializer
+
+_SCHEMES = {"valkey": "redis", "valkeys": "rediss"}
+# Replies that pass: a failover, a restart that still loads, a Redis that is full.
+_PASSING = ("READONLY", "LOADING", "MASTERDOWN", "OOM", "TRYAGAIN", "BUSY", "NOREPLICAS", "MISCONF")
+
+
+class RedisAddressError(ValueError):
+    """The address of Redis cannot be used; says why, without its password."""
+
+
+def connect(url: SecretStr, *, queue: str) -> ArqRedis:
+    """An arq pool for *url*: ``redis``, ``rediss``, ``unix``, ``valkey`` or ``valkeys``."""
+    text, options = _options(url)
+    try:
+        pool = aioredis.ConnectionPool.from_url(text, **options)
+    except ValueError as error:
+        raise RedisAddressError(f"the Redis address cannot be used: {error}") from None
+    return ArqRedis(
+        pool,
+        job_serializer=arq_serializer,
+        job_deserializer=arq_deserializer,
+        default_queue_name=queue,
+    )
+
+
+def connect_blocking(url: SecretStr) -> "blocking.Redis[bytes]":
+    """A client for the watchdog thread, with one connection of its own."""
+    text, options = _options(url)
+    return blocking.Redis.from_url(
+        text, single_connection_client=False, max_connections=1, **options
+    )
+
+
+def is_passing(error: BaseException) -> bool:
+    """Whether the same call may succeed later: Redis is away, full, loading or demoted."""
+    if isinstance(error, RedisConnectionError | RedisTimeoutError | OSError):
+        return True
+    return isinstance(error, ResponseError) and str(error).startswith(_PASSING)
+
+
+def _options(url: SecretStr) -> tuple[str, dict[str, Any]]:
+    text = url.get_secret_value()
+    scheme, separator, rest = text.partition("://")
+    scheme = _SCHEMES.get(scheme, scheme)
+    if not separator or scheme not in {"redis", "rediss", "unix"}:
+        raise RedisAddressError(
+            "the Redis address must begin with redis://, rediss://, unix://, valkey:// or"
+            " valkeys://: look at REDIS_URL"
+        )
+    options: dict[str, Any] = {"socket_connect_timeout": 3.0, "socket_timeout": 5.0}
+    if scheme != "unix":
+        options["socket_keepalive"] = True
+    if scheme == "rediss" and "ssl_check_hostname" not in rest:
+        options["ssl_check_hostname"] = True
+    return f"{scheme}://{rest}", options

@@ -1,0 +1,279 @@
+"""The engine: arq's ``Worker`` with our own claim, run, finish, signals and close.
+
+    claim -> intake -> dispatch (decides) -> settle -> finish
+      |                                                  |
+      +--- watchdog thread: renews what is in hand <-----+
+
+Of arq 0.28 the constructor, ``run``/``async_run``, the start-up hooks and the health
+key stay. Its own loop claims by four round trips a job, holds a job for its whole
+timeout after a kill -9, and takes a lost connection for "somebody else has it"; none
+of that is used.
+"""
+
+import asyncio
+import signal
+import time
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+from arq.connections import ArqRedis
+from arq.worker import Worker, func
+from redis.exceptions import RedisError, ResponseError
+
+from imbi_sdk.queue import keys
+from imbi_worker.queue.claims import Claim, Claimer, Request
+from imbi_worker.queue.connection import is_passing
+from imbi_worker.queue.finishing import Finisher
+from imbi_worker.queue.in_hand import JobsInHand, StopReason
+from imbi_worker.queue.intake import Adopter
+from imbi_worker.queue.janitor import Janitor
+from imbi_worker.queue.leases import Watchdog
+from imbi_worker.queue.presence import INTERVAL_SECONDS, Presence
+
+_LOG = structlog.get_logger("imbi_worker.queue")
+_TICK = timedelta(seconds=1)
+_CLAIM_AT_MOST = 64
+_LONGEST_PAUSE = 5.0
+_LAST_WRITES = 5.0
+
+
+class LayoutMismatch(Exception):  # noqa: N818 - reads as what it is at the call
+    """This Redis belongs to another version; the text names both."""
+
+
+@dataclass(frozen=True, slots=True)
+class EngineOptions:
+    """The engine's own numbers."""
+
+    concurrency: int = 100
+    event_bytes: int = 64 * 1024 * 1024
+    lease: timedelta = timedelta(seconds=15)
+    drain: timedelta = timedelta(seconds=30)
+    grace: timedelta = timedelta(seconds=5)
+    is_burst: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the engine is put together from."""
+
+    claimer: Claimer
+    in_hand: JobsInHand
+    finisher: Finisher
+    watchdog: Watchdog
+    adopter: Adopter
+    presence: Presence
+    janitor: Janitor
+    graph_answers: Callable[[], bool]
+
+
+async def _never_called(ctx: dict[Any, Any]) -> None:  # noqa: ARG001 - arq's signature
+    """Arq wants one function at least; jobs go through the dispatcher."""
+    raise AssertionError
+
+
+class Engine(Worker):
+    """Claims, runs and finishes jobs until it is told to drain."""
+
+    def __init__(
+        self,
+        redis: ArqRedis,
+        parts: Parts,
+        options: EngineOptions,
+        *,
+        on_startup: Callable[[dict[Any, Any]], Coroutine[Any, Any, None]] | None = None,
+        on_shutdown: Callable[[dict[Any, Any]], Coroutine[Any, Any, None]] | None = None,
+    ) -> None:
+        super().__init__(
+            [func(_never_called, name="imbi")],
+            queue_name=redis.default_queue_name,
+            redis_pool=redis,
+            burst=options.is_burst,
+            on_startup=on_startup,
+            on_shutdown=on_shutdown,
+            handle_signals=False,
+            max_jobs=options.concurrency,
+            health_check_interval=INTERVAL_SECONDS,
+            health_check_key=parts.presence.health_key,
+            job_serializer=redis.job_serializer,
+            job_deserializer=redis.job_deserializer,
+        )
+        self._redis = redis
+        self._parts = parts
+        self._options = options
+        self._is_draining = False
+        self._waiting: asyncio.Future[Any] | None = None
+        self._pause = 0.0
+        self._spares_until = 0.0
+        self.is_connected = False
+
+    def handle_signals(self) -> None:
+        """SIGTERM and SIGINT drain; a second one stops at once."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.drain)
+
+    def drain(self) -> None:
+        """Claim no more; let running jobs end within the drain time, then release them."""
+        if self._is_draining:
+            self._parts.in_hand.stop(self._parts.in_hand.ids(), StopReason.DRAINED)
+            return
+        self._is_draining = True
+        grace = self._options.grace.total_seconds()
+        self._parts.watchdog.force_exit_in(
+            self._options.drain.total_seconds() + grace + 2 * _LAST_WRITES
+        )
+        if self._waiting is not None:
+            self._waiting.cancel()
+
+    @property
+    def is_draining(self) -> bool:
+        return self._is_draining
+
+    async def main(self) -> None:
+        """Everything from start-up to the last write.
+
+        :raises LayoutMismatch: this Redis belongs to another version
+        """
+        parts = self._parts
+        if self.on_startup is not None:
+            await self.on_startup(self.ctx)
+        parts.watchdog.start()
+        chores = [
+            asyncio.create_task(chore.run(), name=type(chore).__name__)
+            for chore in (parts.finisher, parts.presence, parts.janitor)
+        ]
+        try:
+            await self._claim_until_told()
+            await self._run_out()
+        finally:
+            for chore in chores:
+                chore.cancel()
+            await asyncio.gather(*chores, return_exceptions=True)
+            parts.watchdog.stop()
+
+    async def close(self) -> None:
+        """Says goodbye and closes Redis; arq's ``run`` calls it last."""
+        try:
+            await self._parts.presence.leave()
+        except (RedisError, OSError) as error:
+            _LOG.warning("goodbye.failed", error=type(error).__name__)
+        if self.on_shutdown is not None:
+            await self.on_shutdown(self.ctx)
+        await self._redis.aclose()
+
+    async def _claim_until_told(self) -> None:
+        while not self._is_draining:
+            try:
+                claim = await self._claim()
+            except (RedisError, OSError) as error:
+                await self._wait_for_redis(error)
+                continue
+            await self._take(claim)
+            if self.burst and self._has_nothing_left(claim):
+                return
+            await self._wait_for_work(claim)
+
+    async def _claim(self) -> Claim:
+        in_hand, options = self._parts.in_hand, self._options
+        free = 0 if in_hand.has_exclusive else options.concurrency - len(in_hand)
+        request = Request(
+            jobs=min(free, _CLAIM_AT_MOST),
+            event_bytes=max(0, options.event_bytes - in_hand.size),
+            is_idle=len(in_hand) == 0,
+            spares_expired=time.monotonic() < self._spares_until,
+            graph_answers=self._parts.graph_answers(),
+        )
+        claim = await self._parts.claimer.claim(request)
+        if self._pause:
+            _LOG.info("redis.back")
+        self._pause = 0.0
+        self.is_connected = True
+        return claim
+
+    async def _take(self, claim: Claim) -> None:
+        for job in claim.jobs:
+            self._parts.in_hand.start(job)
+        self._parts.in_hand.stop(claim.aborts, StopReason.CANCELLED)
+        for job_id, body in claim.strangers:
+            try:
+                verdict = await self._parts.adopter.adopt(job_id, body)
+            except (RedisError, OSError) as error:
+                # It comes by again in five seconds.
+                _LOG.warning("adopt.failed", job_id=job_id, error=type(error).__name__)
+            else:
+                _LOG.info("job.taken_in", job_id=job_id, verdict=verdict)
+
+    async def _wait_for_work(self, claim: Claim) -> None:
+        in_hand = self._parts.in_hand
+        is_full = in_hand.has_exclusive or len(in_hand) >= self._options.concurrency
+        if is_full or (claim.left == "bytes" and len(in_hand) > 0):
+            await self._wait(in_hand.freed(_TICK))
+        elif not claim.left:
+            wait = min(_TICK, max(claim.next_due - claim.at, timedelta(milliseconds=1)))
+            await self._wait(self._sleep_until_woken(wait))
+
+    async def _sleep_until_woken(self, at_most: timedelta) -> None:
+        seconds = f"{at_most.total_seconds():.3f}"
+        await self._redis.execute_command("BLPOP", keys.WAKE, seconds)
+
+    async def _wait(self, awaitable: Coroutine[Any, Any, None]) -> None:
+        """Wait so that ``drain`` can end it at once; a Redis error is left to the next claim."""
+        if self._is_draining:
+            awaitable.close()
+            return
+        self._waiting = asyncio.ensure_future(awaitable)
+        try:
+            await asyncio.wait({self._waiting})
+            if not self._waiting.cancelled():
+                self._waiting.exception()
+        finally:
+            self._waiting = None
+
+    async def _wait_for_redis(self, error: Exception) -> None:
+        """Running jobs go on; their endings and renewals go first when Redis is back."""
+        if isinstance(error, ResponseError) and str(error).startswith("LAYOUT"):
+            raise LayoutMismatch(str(error).removeprefix("LAYOUT ")) from None
+        if not is_passing(error):
+            _LOG.error("claim.refused", error=type(error).__name__, detail=str(error)[:200])
+        elif not self._pause:
+            _LOG.warning("redis.away", error=type(error).__name__, hint="running jobs go on")
+        self.is_connected = False
+        self._pause = min(max(self._pause * 2, 0.1), _LONGEST_PAUSE)
+        await self._wait(asyncio.sleep(self._pause))
+        try:
+            await self._redis.ping()
+        except (RedisError, OSError):
+            return
+        self._parts.watchdog.renew_soon()
+        self._spares_until = time.monotonic() + self._options.lease.total_seconds() / 3
+        await self._wait(_at_most(self._parts.finisher.drained(), _LAST_WRITES))
+
+    def _has_nothing_left(self, claim: Claim) -> bool:
+        is_far = claim.next_due >= datetime.fromtimestamp(keys.FAR / 1000, tz=claim.at.tzinfo)
+        return is_far and not claim.jobs and len(self._parts.in_hand) == 0
+
+    async def _run_out(self) -> None:
+        """Let running jobs end, release the others, write everything down."""
+        in_hand = self._parts.in_hand
+        end = time.monotonic() + self._options.drain.total_seconds()
+        while len(in_hand) and time.monotonic() < end:
+            await in_hand.freed(min(_TICK, timedelta(seconds=max(0.0, end - time.monotonic()))))
+        if len(in_hand):
+            _LOG.warning("drain.released", jobs=len(in_hand))
+            in_hand.stop(in_hand.ids(), StopReason.DRAINED)
+        end = time.monotonic() + self._options.grace.total_seconds() + _LAST_WRITES
+        while len(in_hand) and time.monotonic() < end:
+            await in_hand.freed(timedelta(seconds=0.2))
+        await _at_most(self._parts.finisher.drained(), _LAST_WRITES)
+
+
+async def _at_most(awaitable: Coroutine[Any, Any, None], seconds: float) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await awaitable
+    except TimeoutError:
+        pass

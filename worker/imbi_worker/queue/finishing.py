@@ -1,0 +1,134 @@
+"""Finishing: what became of the attempts that ended meanwhile, in one call."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Literal, TypeAlias
+
+import structlog
+from redis.exceptions import RedisError
+
+from imbi_sdk.queue import keys
+from imbi_sdk.queue.scripts import Executes, load_script
+from imbi_worker.queue.claims import SCRIPTS
+from imbi_worker.queue.connection import is_passing
+
+_FINISH = load_script("finish", SCRIPTS)
+_LOG = structlog.get_logger("imbi_worker.queue")
+_LONGEST_PAUSE = 2.0
+_BATCH = 256
+
+Kind: TypeAlias = Literal[
+    "succeeded", "skipped", "dead", "cancelled", "retry", "deferred", "released", "abandoned"
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """One entry of the finish script; texts are redacted already.
+
+    ``wait_ms`` is a delay for a retry, a moment for a deferral. ``record`` is the
+    attempt record as JSON, ``""`` when nothing is to be noted.
+    """
+
+    id: str
+    token: str
+    kind: Kind
+    counts: bool = True
+    reason: str = ""
+    error: str = ""
+    status: str = ""
+    wait_ms: int = 0
+    hold: str = ""
+    duration_ms: str = ""
+    record: str = ""
+
+    def arguments(self) -> tuple[str | int, ...]:
+        return (
+            self.id,
+            self.token,
+            self.kind,
+            int(self.counts),
+            self.reason,
+            self.error,
+            self.status,
+            self.wait_ms,
+            self.hold,
+            self.duration_ms,
+            self.record,
+        )
+
+
+class Finisher:
+    """Writes endings, one call at a time; what ends meanwhile shares the next one.
+
+    Nothing is dropped: while Redis is away the endings wait here and go first when
+    it is back. *on_settled* hears of each ending once Redis has answered it.
+    """
+
+    def __init__(
+        self,
+        redis: Executes,
+        *,
+        queue: str,
+        patience: timedelta,
+        on_settled: Callable[[Ending, str], None],
+    ) -> None:
+        self._redis = redis
+        self._queue = queue
+        self._patience_ms = int(patience / timedelta(milliseconds=1))
+        self._on_settled = on_settled
+        self._waiting: list[Ending] = []
+        self._news = asyncio.Event()
+        self._empty = asyncio.Event()
+        self._empty.set()
+
+    def add(self, ending: Ending) -> None:
+        self._waiting.append(ending)
+        self._empty.clear()
+        self._news.set()
+
+    async def drained(self) -> None:
+        """Returns when every ending so far has been answered."""
+        await self._empty.wait()
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            await self._news.wait()
+            self._news.clear()
+            while self._waiting:
+                batch = self._waiting[:_BATCH]
+                await self._settle(batch)
+                del self._waiting[: len(batch)]
+            self._empty.set()
+
+    async def _settle(self, batch: Sequence[Ending]) -> None:
+        pause = 0.05
+        repeated = False
+        while True:
+            try:
+                replies = await self._call(batch)
+            except (RedisError, OSError) as error:
+                if not is_passing(error) and len(batch) > 1:
+                    # One entry Redis refuses must not keep the others from being written.
+                    for ending in batch:
+                        await self._settle([ending])
+                    return
+                _LOG.warning("finish.repeated", jobs=len(batch), error=type(error).__name__)
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, _LONGEST_PAUSE)
+                repeated = True
+            else:
+                for ending, reply in zip(batch, replies, strict=True):
+                    # After a lost reply the first call may have done its work.
+                    is_unsure = repeated and reply == "lost"
+                    self._on_settled(ending, "repeated" if is_unsure else reply)
+                return
+
+    async def _call(self, batch: Sequence[Ending]) -> list[str]:
+        arguments: list[Any] = [keys.LAYOUT, self._patience_ms]
+        for ending in batch:
+            arguments.extend(ending.arguments())
+        return [reply.decode() for reply in await _FINISH(self._redis, [self._queue], arguments)]

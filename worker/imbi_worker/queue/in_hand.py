@@ -1,0 +1,244 @@
+"""The jobs a worker has in hand, from the claim to the committed finish.
+
+A job keeps its slot, its bytes and its lease until Redis has confirmed what became
+of it; an action that ignores its cancel keeps them until it really ends.
+"""
+
+import asyncio
+import math
+import time
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+import structlog
+from redis.exceptions import RedisError
+
+from imbi_sdk.attempt import Interrupted
+from imbi_sdk.attempt.outcome import Dead, DeathReason, Outcome, Retry
+from imbi_sdk.queue import keys
+from imbi_sdk.queue.scripts import Executes, load_script
+from imbi_worker.dispatch import Attempt, Dispatcher
+from imbi_worker.queue.claims import SCRIPTS, ClaimedJob
+from imbi_worker.queue.finishing import Ending, Finisher
+from imbi_worker.queue.intake import Intake
+from imbi_worker.queue.leases import Lease, Watchdog
+from imbi_worker.queue.settlement import settle
+
+_ALONE = load_script("alone", SCRIPTS)
+_LOG = structlog.get_logger("imbi_worker.queue")
+# What resolving, the graph and the context may take on top of an action's own timeout.
+_PREPARATION = timedelta(seconds=30)
+_AFTER_OUR_OWN_BUG = timedelta(seconds=30)
+_MOST_OF_OUR_OWN_BUG = 8
+
+
+class StopReason(StrEnum):
+    """Why the worker itself stops an attempt."""
+
+    CANCELLED = "cancelled"
+    LOST = "lease lost"
+    DRAINED = "drained"
+
+
+@dataclass(slots=True)
+class _InHand:
+    claimed: ClaimedJob
+    task: asyncio.Task[None] | None = None
+    stop: StopReason | None = None
+    has_started: bool = False
+    has_ended: bool = False
+
+
+class JobsInHand:
+    """Runs claimed jobs, one task each, and hands their endings to the finisher."""
+
+    def __init__(
+        self,
+        *,
+        redis: Executes,
+        queue: str,
+        worker: str,
+        dispatcher: Dispatcher,
+        intake: Intake,
+        watchdog: Watchdog,
+        finisher: Finisher,
+    ) -> None:
+        self._redis = redis
+        self._queue = queue
+        self._worker = worker
+        self._dispatcher = dispatcher
+        self._intake = intake
+        self._watchdog = watchdog
+        self._finisher = finisher
+        self._jobs: dict[str, _InHand] = {}
+        self._alone: deque[_InHand] = deque()
+        self._bytes = 0
+        self._freed = asyncio.Event()
+        self.endings: dict[str, int] = {}
+
+    def __len__(self) -> int:
+        return len(self._jobs)
+
+    @property
+    def size(self) -> int:
+        """Bytes of bodies and events in hand."""
+        return self._bytes
+
+    @property
+    def has_exclusive(self) -> bool:
+        """Whether a job that must run alone waits or runs: nothing else may be claimed."""
+        return bool(self._alone) or any(job.claimed.must_run_alone for job in self._jobs.values())
+
+    def ids(self) -> list[str]:
+        return list(self._jobs)
+
+    async def freed(self, at_most: timedelta) -> None:
+        """Returns when a slot has become free since the last call, or after *at_most*."""
+        try:
+            async with asyncio.timeout(at_most.total_seconds()):
+                await self._freed.wait()
+        except TimeoutError:
+            pass
+        self._freed.clear()
+
+    def start(self, claimed: ClaimedJob) -> None:
+        held = self._jobs.get(claimed.id)
+        if held is not None:
+            # Our own expired lease, claimed again: the run under the old token is lost.
+            _LOG.warning("job.claimed_twice", job_id=claimed.id)
+            self.stop([claimed.id], StopReason.LOST)
+            return
+        job = _InHand(claimed)
+        self._jobs[claimed.id] = job
+        self._bytes += claimed.size
+        self._watchdog.hold(claimed.id, Lease(claimed.token, math.inf))
+        if claimed.must_run_alone:
+            self._alone.append(job)
+            self._start_alone()
+        else:
+            job.task = asyncio.create_task(self._run(job), name=f"job {claimed.id}")
+
+    def stop(self, ids: Iterable[str], reason: StopReason) -> None:
+        """Cancels attempts that still run; what has ended already stays as it ended."""
+        for id_ in ids:
+            job = self._jobs.get(id_)
+            if job is None or job.has_ended or job.stop is not None:
+                continue
+            job.stop = reason
+            if job.task is None:
+                self._alone.remove(job)
+            else:
+                job.task.cancel()
+            # A task cancelled before its first step never runs a line of its own.
+            if not job.has_started:
+                self._after_stop(job, has_begun=False)
+
+    def settled(self, ending: Ending, reply: str) -> None:
+        """The finisher's answer: the slot is free, unless the action still lives."""
+        if reply == "lost":
+            _LOG.warning("job.lease_lost", job_id=ending.id, outcome=ending.kind)
+        if ending.kind == "abandoned":
+            return
+        name = "dead" if reply == "overtaken" else ending.kind
+        self.endings[name] = self.endings.get(name, 0) + 1
+        self._forget(ending.id)
+
+    def _forget(self, id_: str) -> None:
+        self._watchdog.drop(id_)
+        job = self._jobs.pop(id_, None)
+        if job is not None:
+            self._bytes -= job.claimed.size
+        self._freed.set()
+        self._start_alone()
+
+    def _start_alone(self) -> None:
+        if self._alone and all(job.task is None for job in self._jobs.values()):
+            job = self._alone.popleft()
+            job.task = asyncio.create_task(self._run_alone(job), name=f"job {job.claimed.id}")
+
+    async def _run_alone(self, job: _InHand) -> None:
+        job.has_started = True
+        claimed = job.claimed
+        arguments: list[Any] = [keys.LAYOUT, claimed.id, claimed.token]
+        try:
+            await _ALONE(self._redis, [self._queue], arguments)
+        except (RedisError, OSError):
+            # Unmarked, a crash is counted as one in company: once more, never once too few.
+            _LOG.warning("job.alone_not_noted", job_id=claimed.id)
+        await self._run(job)
+
+    async def _run(self, job: _InHand) -> None:
+        job.has_started = True
+        claimed = job.claimed
+        attempt = self._intake.attempt(claimed)
+        if isinstance(attempt, Dead):
+            self._end(job, self._ending(claimed, attempt, None))
+            return
+        limits = self._dispatcher.limits(attempt.job.handler)
+        allowed = limits.timeout + limits.grace + _PREPARATION
+        until = time.monotonic() + allowed.total_seconds()
+        self._watchdog.hold(claimed.id, Lease(claimed.token, until))
+        try:
+            await self._dispatch(job, attempt)
+        except asyncio.CancelledError as error:
+            unfinished = error.unfinished if isinstance(error, Interrupted) else None
+            if unfinished is not None and job.stop is not StopReason.DRAINED:
+                await self._outlast(job, unfinished)
+            self._after_stop(job, has_begun=isinstance(error, Interrupted))
+
+    async def _dispatch(self, job: _InHand, attempt: Attempt) -> None:
+        claimed = job.claimed
+        try:
+            verdict = await self._dispatcher.run(attempt)
+        except Exception as error:  # noqa: BLE001 - a defect of ours must not lose the job
+            _LOG.exception("dispatch.defect", job_id=claimed.id)
+            self._end(job, self._ending(claimed, _own_defect(claimed, error), timedelta()))
+            return
+        ending = self._ending(claimed, verdict.outcome, verdict.duration)
+        if verdict.unfinished is not None:
+            self._finisher.add(replace(ending, kind="abandoned", counts=True))
+            ending = replace(ending, counts=False, record="")
+            try:
+                await self._outlast(job, verdict.unfinished)
+            except asyncio.CancelledError:
+                if job.stop is StopReason.LOST:
+                    raise
+        self._end(job, ending)
+
+    async def _outlast(self, job: _InHand, unfinished: asyncio.Task[Any]) -> None:
+        """Keep slot and lane until an action that ignored its cancel really ends."""
+        _LOG.warning("action.abandoned", job_id=job.claimed.id, task=unfinished.get_name())
+        self._watchdog.hold(job.claimed.id, Lease(job.claimed.token, math.inf))
+        await asyncio.wait({unfinished})
+
+    def _after_stop(self, job: _InHand, *, has_begun: bool) -> None:
+        claimed = job.claimed
+        if job.stop is StopReason.LOST:
+            job.has_ended = True
+            self._forget(claimed.id)
+        elif job.stop is StopReason.CANCELLED:
+            ending = Ending(claimed.id, claimed.token, "cancelled", counts=False, status="skipped")
+            self._end(job, replace(ending, reason="cancelled"))
+        else:
+            status = "begun" if has_begun else ""
+            ending = Ending(claimed.id, claimed.token, "released", counts=False, status=status)
+            self._end(job, ending)
+
+    def _end(self, job: _InHand, ending: Ending) -> None:
+        job.has_ended = True
+        self._finisher.add(ending)
+
+    def _ending(self, claimed: ClaimedJob, outcome: Outcome, duration: timedelta | None) -> Ending:
+        now = datetime.now(UTC)
+        return settle(claimed, outcome, duration=duration, worker=self._worker, ended_at=now)
+
+
+def _own_defect(claimed: ClaimedJob, error: Exception) -> Outcome:
+    text = f"imbi-worker: {type(error).__name__} in the worker itself; see its log"
+    if claimed.number >= _MOST_OF_OUR_OWN_BUG:
+        return Dead(DeathReason.ATTEMPTS_EXHAUSTED, text)
+    return Retry(_AFTER_OUR_OWN_BUG, text)

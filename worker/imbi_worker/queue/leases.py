@@ -1,0 +1,156 @@
+"""The watchdog thread: renews leases and watches the event loop.
+
+A thread with a connection of its own, so an action that blocks the loop costs
+latency, not duplicates. It never touches the loop's objects; what the loop must
+know goes through ``call_soon_threadsafe``.
+"""
+
+import asyncio
+import os
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import structlog
+from redis import Redis
+from redis.exceptions import NoScriptError, RedisError
+
+from imbi_sdk.queue import keys
+from imbi_sdk.queue.scripts import load_script
+from imbi_worker.queue.claims import SCRIPTS
+
+_RENEW = load_script("renew", SCRIPTS)
+_LOG = structlog.get_logger("imbi_worker.queue")
+_BLOCKED_AFTER = 1.0
+_TICK = 0.25
+EXIT_FORCED = 70
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A job we hold, and until when (monotonic seconds) its lease may be renewed."""
+
+    token: str
+    until: float
+
+
+class Watchdog:
+    """Renews every lease each third of its length, in one call for all."""
+
+    def __init__(
+        self,
+        redis: "Redis[bytes]",
+        *,
+        queue: str,
+        lease: timedelta,
+        on_lost: Callable[[Sequence[str]], None],
+    ) -> None:
+        self._redis = redis
+        self._queue = queue
+        self._lease_ms = int(lease / timedelta(milliseconds=1))
+        self._pause = lease.total_seconds() / 3
+        self._on_lost = on_lost
+        self._leases: dict[str, Lease] = {}
+        self._lock = threading.Lock()
+        self._stopped = threading.Event()
+        self._at_once = threading.Event()
+        self._exit_at: float | None = None
+        self._loop_seen = time.monotonic()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._loop_thread = 0
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """From the loop's thread."""
+        self._loop = asyncio.get_running_loop()
+        self._loop_thread = threading.get_ident()
+        self._see_loop()
+        self._thread = threading.Thread(target=self._run, name="imbi-watchdog", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Renews no more. The forced exit, once set, stays armed until the process ends."""
+        self._stopped.set()
+        self._at_once.set()
+
+    def hold(self, job: str, lease: Lease) -> None:
+        with self._lock:
+            self._leases[job] = lease
+
+    def drop(self, job: str) -> None:
+        with self._lock:
+            self._leases.pop(job, None)
+
+    def renew_soon(self) -> None:
+        """After a reconnect: the holders first, then whoever claims."""
+        self._at_once.set()
+
+    def force_exit_in(self, seconds: float) -> None:
+        """The process ends by then, whatever an action does."""
+        self._exit_at = time.monotonic() + seconds
+
+    def _see_loop(self) -> None:
+        self._loop_seen = time.monotonic()
+        if self._loop is not None and not self._stopped.is_set():
+            self._loop.call_later(_TICK, self._see_loop)
+
+    def _run(self) -> None:
+        next_renewal = time.monotonic() + self._pause
+        named = 0.0
+        while True:
+            self._at_once.wait(_TICK)
+            now = time.monotonic()
+            if self._exit_at is not None and now > self._exit_at:
+                os._exit(EXIT_FORCED)
+            if self._stopped.is_set():
+                if self._exit_at is None:
+                    return
+                time.sleep(_TICK)
+                continue
+            if now >= next_renewal or self._at_once.is_set():
+                self._at_once.clear()
+                next_renewal = now + (self._pause if self._renew(now) else 1.0)
+            if now - self._loop_seen > _BLOCKED_AFTER and self._loop_seen != named:
+                named = self._loop_seen
+                self._name_blocker(now - self._loop_seen)
+
+    def _renew(self, now: float) -> bool:
+        with self._lock:
+            held = [(job, lease.token) for job, lease in self._leases.items() if lease.until > now]
+        if not held:
+            return True
+        flat = [text for pair in held for text in pair]
+        try:
+            replies = self._call([keys.LAYOUT, self._lease_ms, *flat])
+        except (RedisError, OSError) as error:
+            _LOG.warning("renewal.failed", jobs=len(held), error=type(error).__name__)
+            return False
+        lost = [job for (job, _), reply in zip(held, replies, strict=True) if reply == 0]
+        if lost and self._loop is not None:
+            self._loop.call_soon_threadsafe(self._on_lost, lost)
+        return True
+
+    def _call(self, arguments: Sequence[Any]) -> Sequence[int]:
+        try:
+            reply: Any = self._redis.evalsha(_RENEW.sha, 1, self._queue, *arguments)
+        except NoScriptError:
+            reply = self._redis.eval(_RENEW.source, 1, self._queue, *arguments)
+        return [int(entry) for entry in reply]
+
+    def _name_blocker(self, seconds: float) -> None:
+        """Says which action keeps the loop from turning, with the line it stands at."""
+        task = asyncio.current_task(self._loop) if self._loop is not None else None
+        frame = sys._current_frames().get(self._loop_thread)  # noqa: SLF001 - the only way to another thread's stack
+        line = traceback.extract_stack(frame)[-1] if frame is not None else None
+        _LOG.warning(
+            "loop.blocked",
+            seconds=round(seconds, 1),
+            task=task.get_name() if task is not None else "",
+            line=f"{line.filename}:{line.lineno}" if line is not None else "",
+            hint="an action must not block: use an async client or asyncio.to_thread",
+        )
