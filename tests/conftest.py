@@ -4,6 +4,7 @@ REDIS_URL (or VALKEY_URL) and NEO4J_URL, NEO4J_USER, NEO4J_PASSWORD, NEO4J_DATAB
 of yours instead. A server that is missing fails the tests; nothing is skipped.
 """
 
+import asyncio
 import os
 import re
 from collections.abc import AsyncIterator, Iterator
@@ -13,9 +14,13 @@ from pathlib import Path
 import pytest
 import redis as sync_redis
 from cryptography.fernet import Fernet
+from pydantic import SecretStr
 from redis.asyncio import Redis
 
-from imbi_worker.embedded import Valkey
+from imbi_sdk.queue.keys import PERMANENT
+from imbi_worker.embedded import ArcadeDB, Valkey
+from imbi_worker.graph import GraphAddress, Neo4jGraph
+from imbi_worker.graph.connection import Transaction, rows
 
 NAMES_A_DATABASE = re.compile(r"/\d+$|[?&]db=\d+")
 
@@ -67,6 +72,42 @@ def valkey(tmp_path: Path) -> Iterator[Valkey]:
         server.stop()
 
 
+@pytest.fixture(scope="session")
+def _graph_server() -> Iterator[GraphAddress]:
+    given = os.environ.get("NEO4J_URL")
+    if given:
+        address = GraphAddress(
+            given,
+            os.environ.get("NEO4J_USER"),
+            SecretStr(os.environ.get("NEO4J_PASSWORD", "")),
+            os.environ.get("NEO4J_DATABASE", "neo4j"),
+        )
+        if asyncio.run(count_nodes(address)):
+            pytest.fail("The database at NEO4J_URL is not empty, and the tests would empty it")
+        yield address
+        return
+    server = ArcadeDB().start()
+    try:
+        yield server.address
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+async def graph_address(_graph_server: GraphAddress) -> AsyncIterator[GraphAddress]:
+    """The address of a database without nodes; constraints and indexes may be there."""
+    yield _graph_server
+    await remove_nodes(_graph_server)
+
+
+@pytest.fixture
+async def graph(graph_address: GraphAddress) -> AsyncIterator[Neo4jGraph]:
+    """The adapter on a database without nodes."""
+    adapter = Neo4jGraph.at(graph_address)
+    yield adapter
+    await adapter.close()
+
+
 @pytest.fixture
 def encryption_key() -> str:
     """A Fernet key, new for each test."""
@@ -79,11 +120,27 @@ def canary() -> str:
     return "canary-4f1d-do-not-leak"
 
 
-def keys_for_ever(client: "sync_redis.Redis") -> list[str]:
+async def count_nodes(address: GraphAddress) -> int:
+    adapter = Neo4jGraph.at(address)
     try:
-        from imbi_sdk.queue.keys import PERMANENT  # noqa: PLC0415 - being written
-    except ImportError:
-        return []
+        return int((await adapter.connection.read("MATCH (n) RETURN count(n) AS n"))[0]["n"])
+    finally:
+        await adapter.close()
+
+
+async def remove_nodes(address: GraphAddress) -> None:
+    async def work(transaction: Transaction) -> None:
+        await rows(transaction, "MATCH (n) DETACH DELETE n")
+
+    adapter = Neo4jGraph.at(address)
+    try:
+        await adapter.connection.write(work)
+    finally:
+        await adapter.close()
+
+
+def keys_for_ever(client: sync_redis.Redis) -> list[str]:
+    """The keys that never expire and that the key table does not list as permanent."""
     return sorted(
         name
         for name in (key.decode() for key in client.scan_iter(count=1000))

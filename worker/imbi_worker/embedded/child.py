@@ -9,6 +9,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -35,17 +36,24 @@ class Child:
     def __init__(self, name: str) -> None:
         self.name = name
         self._lock = threading.Lock()
-        self._keeper = subprocess.Popen(  # noqa: S603 - our own script, by our own interpreter
-            [sys.executable, "-I", "-S", str(Path(__file__).with_name("keeper.py")), parent()],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            # Out of the terminal's reach: Ctrl-C is for the owner, who then stops the server.
-            start_new_session=True,
-            env={"PATH": os.defpath, "LC_ALL": "C"},
-            text=True,
-        )
-        self.directory = Path(self._reply()["directory"])
+        self._keeper: subprocess.Popen[str] | None = None
+        self._directory: Path | None = None
+        self._closed = False
+
+    def open(self) -> None:
+        """Make the directory, and a keeper for it. Not again after :meth:`close`."""
+        with self._lock:
+            if self._closed:
+                raise EmbeddedServerError(f"{self.name} has been stopped: make a new one.")
+            if self._keeper is None:
+                self._keeper = start_keeper()
+                self._directory = Path(self._reply(self._keeper)["directory"])
+
+    @property
+    def directory(self) -> Path:
+        if self._directory is None:
+            raise EmbeddedServerError(f"{self.name} is not started: call start() first.")
+        return self._directory
 
     @property
     def log(self) -> Path:
@@ -71,14 +79,17 @@ class Child:
 
     def close(self) -> None:
         """Stop the server and remove its directory. May be called twice."""
-        keeper = self._keeper
         with self._lock:
+            self._closed = True
+            keeper, self._keeper = self._keeper, None
+            if keeper is None:
+                return
             for pipe in (keeper.stdin, keeper.stdout):
                 if pipe is not None:
                     pipe.close()
-        keeper.wait()
-        # Only when somebody killed the keeper is there anything left to remove.
-        shutil.rmtree(self.directory, ignore_errors=True)
+            keeper.wait()
+            # Only when somebody killed the keeper is there anything left to remove.
+            shutil.rmtree(self.directory, ignore_errors=True)
 
     def wait_for(self, condition: Callable[[], bool], what: str, limit: timedelta) -> None:
         """Return as soon as *condition* holds; raise when the server ends or *limit* is over."""
@@ -96,28 +107,37 @@ class Child:
     def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
         with self._lock:
             keeper = self._keeper
-            if keeper.stdin is None or keeper.stdin.closed:
-                raise EmbeddedServerError(f"{self.name} has been stopped.")
-            try:
+            if keeper is None or keeper.stdin is None:
+                state = "has been stopped" if self._closed else "is not started: call start() first"
+                raise EmbeddedServerError(f"{self.name} {state}.")
+            with suppress(BrokenPipeError):  # then there is no reply either
                 keeper.stdin.write(json.dumps(request) + "\n")
                 keeper.stdin.flush()
-            except BrokenPipeError:
-                raise self._keeper_ended() from None
-            return self._reply()
+            return self._reply(keeper)
 
-    def _reply(self) -> dict[str, Any]:
-        line = self._keeper.stdout.readline() if self._keeper.stdout else ""
+    def _reply(self, keeper: subprocess.Popen[str]) -> dict[str, Any]:
+        line = keeper.stdout.readline() if keeper.stdout else ""
         if not line:
-            raise self._keeper_ended()
+            raise EmbeddedServerError(f"{self.name}: the process that keeps it has ended.")
         reply: dict[str, Any] = json.loads(line)
         return reply
-
-    def _keeper_ended(self) -> EmbeddedServerError:
-        return EmbeddedServerError(f"{self.name}: the process that keeps it has ended.")
 
     def _last_words(self) -> str:
         lines = self.log.read_text(errors="replace").splitlines()[-5:] if self.log.exists() else []
         return "".join(f"\n    {line}" for line in lines)
+
+
+def start_keeper() -> subprocess.Popen[str]:
+    return subprocess.Popen(  # noqa: S603 - our own script, by our own interpreter
+        [sys.executable, "-I", "-S", str(Path(__file__).with_name("keeper.py")), parent()],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        # Out of the terminal's reach: Ctrl-C is for the owner, who then stops the server.
+        start_new_session=True,
+        env={"PATH": os.defpath, "LC_ALL": "C"},
+        text=True,
+    )
 
 
 def parent() -> str:

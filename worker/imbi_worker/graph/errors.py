@@ -1,0 +1,80 @@
+"""What can go wrong with the graph, and whether waiting helps.
+
+GraphUnavailable        (SDK) the database is away, slow or busy: the same call may work later
+ConfigurationError      (SDK) somebody has to correct something first
+└── GraphMisconfigured  the address, the login, the database's name or its permissions
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.parse import urlsplit
+
+import neo4j.exceptions as driver
+
+from imbi_sdk.errors import ConfigurationError, GraphUnavailable
+
+from .address import GraphAddress
+
+_SECURITY = "Neo.ClientError.Security."
+_DATABASE = "Neo.ClientError.Database."
+
+
+class GraphMisconfigured(ConfigurationError):  # noqa: N818 - a state of the world, named as one
+    """The graph answers, but not to us: waiting changes nothing."""
+
+
+@contextmanager
+def graph_errors(address: GraphAddress) -> Iterator[None]:
+    """Turn the driver's errors into ours. Their texts are not repeated: ours name no value."""
+    try:
+        yield
+    except (driver.Neo4jError, driver.DriverError, OSError, ValueError) as error:
+        ours = translated(error, address)
+        if ours is None:
+            raise
+        raise ours from error
+
+
+def translated(error: Exception, address: GraphAddress) -> Exception | None:
+    where = f"The graph at {host(address)}"
+    reason = code_of(error)
+    if is_passing(error):
+        return GraphUnavailable(f"{where} cannot be reached in time ({reason}).")
+    if reason.startswith(_SECURITY) or isinstance(error, driver.AuthError):
+        return GraphMisconfigured(
+            f"{where} refuses user {address.user!r} ({reason}): check NEO4J_USER, NEO4J_PASSWORD"
+            " and the user's permissions."
+        )
+    if reason.startswith(_DATABASE):
+        return GraphMisconfigured(
+            f"{where} has no usable database {address.database!r} ({reason}): check NEO4J_DATABASE."
+        )
+    if isinstance(error, driver.ConfigurationError | ValueError):
+        return GraphMisconfigured(
+            f"{where} cannot be used as configured ({reason}): check NEO4J_URL."
+        )
+    return None
+
+
+def is_passing(error: Exception) -> bool:
+    match error:
+        case TimeoutError() | OSError():
+            return True
+        case driver.ServiceUnavailable() | driver.SessionExpired() | driver.ConnectionPoolError():
+            return True
+        case driver.Neo4jError():
+            return error.is_retryable() or code_of(error).endswith(".AuthenticationRateLimit")
+        case _:
+            return False
+
+
+def code_of(error: Exception) -> str:
+    """The server's code, or the error's class: neither carries a value."""
+    code = error.code if isinstance(error, driver.Neo4jError) else None
+    return code or type(error).__name__
+
+
+def host(address: GraphAddress) -> str:
+    """The address without a user or a password somebody may have written into it."""
+    parts = urlsplit(address.url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"

@@ -1,0 +1,76 @@
+"""The constraints and indexes that the reads rely on, and a command that creates them.
+
+Only what every edition has: uniqueness and plain indexes. Neo4j Community refuses NODE KEY and
+NOT NULL constraints, which ArcadeDB would accept.
+"""
+
+from dataclasses import dataclass
+
+from neo4j.exceptions import ClientError, DatabaseError
+
+from .connection import Transaction
+from .errors import GraphMisconfigured, code_of
+from .plugins import Neo4jGraph
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaElement:
+    """A unique property of a label, or an indexed one."""
+
+    label: str
+    key: str
+    unique: bool = False
+
+    @property
+    def name(self) -> str:
+        return f"imbi_{self.label}_{self.key}".lower()
+
+    @property
+    def statement(self) -> str:
+        if self.unique:
+            return (
+                f"CREATE CONSTRAINT {self.name} IF NOT EXISTS"
+                f" FOR (n:{self.label}) REQUIRE n.{self.key} IS UNIQUE"
+            )
+        return f"CREATE INDEX {self.name} IF NOT EXISTS FOR (n:{self.label}) ON (n.{self.key})"
+
+    def __str__(self) -> str:
+        return f"{'constraint' if self.unique else 'index'} {self.label}.{self.key}"
+
+
+# A team's and an application's slug are unique in their organization only.
+SCHEMA = (
+    SchemaElement("Organization", "slug", unique=True),
+    SchemaElement("ThirdPartyService", "slug", unique=True),
+    SchemaElement("Plugin", "id", unique=True),
+    SchemaElement("Project", "id", unique=True),
+    SchemaElement("Plugin", "plugin_slug"),
+    SchemaElement("Project", "slug"),
+    SchemaElement("ServiceApplication", "slug"),
+    SchemaElement("Team", "slug"),
+)
+
+
+async def apply_schema(graph: Neo4jGraph) -> tuple[SchemaElement, ...]:
+    """Create what is missing, and say what that was. Safe to repeat.
+
+    Nodes that already break a constraint are an error; what was created before it stays.
+    """
+    return tuple([element for element in SCHEMA if await _create(graph, element)])
+
+
+async def _create(graph: Neo4jGraph, element: SchemaElement) -> bool:
+    async def work(transaction: Transaction) -> bool:
+        result = await transaction.run(element.statement)
+        counters = (await result.consume()).counters
+        return bool(counters.constraints_added or counters.indexes_added)
+
+    try:
+        return await graph.connection.write(work)
+    except (ClientError, DatabaseError) as error:
+        raise GraphMisconfigured(
+            f"The {element} cannot be created ({code_of(error)}). Most likely two {element.label}"
+            f" nodes have the same {element.key}, or it is indexed under another name: look with"
+            f" MATCH (n:{element.label}) WITH n.{element.key} AS k, count(*) AS c WHERE c > 1"
+            " RETURN k, c, and with SHOW INDEXES."
+        ) from error
