@@ -1,0 +1,213 @@
+"""The redactor: no secret in any text, in whatever dress."""
+
+import base64
+import json
+import string
+from urllib.parse import quote, quote_plus
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from imbi_sdk.attempt import Redactor
+from imbi_sdk.attempt.redaction import MASK
+
+# A value that stands in the mask itself would be "found" in every masked text.
+SECRETS = st.text(min_size=6, max_size=60).filter(
+    lambda value: "*" not in value and len(value.strip()) >= 6
+)
+AROUND = st.text(alphabet=string.ascii_letters + " .,/", max_size=40)
+
+
+@given(value=SECRETS, before=AROUND, after=AROUND)
+def test_a_value_in_use_shows_in_no_dress(value: str, before: str, after: str) -> None:
+    """Plain, in a URL, in JSON, in a Python literal."""
+    redactor = Redactor()
+    with redactor.using([value]):
+        raw = value.encode(errors="surrogatepass")
+        dresses = [
+            value,
+            quote(raw),
+            quote(raw, safe=""),
+            quote_plus(raw),
+            json.dumps(value)[1:-1],
+            json.dumps(value, ensure_ascii=False)[1:-1],
+            repr(value)[1:-1],
+        ]
+        for dressed in dresses:
+            assert dressed not in redactor.text(before + dressed + after)
+
+
+@given(
+    value=st.text(alphabet=string.ascii_letters + string.digits + "+/ü", min_size=8, max_size=60),
+    before=st.binary(max_size=9),
+    after=st.binary(max_size=9),
+)
+def test_a_value_within_base64_is_masked(value: str, before: bytes, after: bytes) -> None:
+    """As in a Basic header, where other bytes stand before and behind it."""
+    redactor = Redactor()
+    with redactor.using([value]):
+        for encode in (base64.b64encode, base64.urlsafe_b64encode):
+            shown = redactor.text("x: " + encode(before + value.encode() + after).decode())
+            assert MASK in shown
+            # At most the characters that it shares with its neighbours are left of it.
+            assert len(shown) <= len("x: ") + len(MASK) + 4 * (len(before) + len(after) + 6) // 3
+
+
+PIECES = st.sampled_from(
+    [
+        "token",
+        "Bearer ",
+        "Basic ",
+        "password",
+        "=",
+        ": ",
+        "://",
+        "@",
+        "'",
+        '"',
+        "\\",
+        "abcdef12",
+        " ",
+        "-----BEGIN PRIVATE KEY-----",
+        "ghp_" + "a" * 20,
+        "0123456789abcdef",
+        "b'",
+        "/",
+        "\n",
+        ",",
+    ]
+)
+
+
+@given(text=st.lists(PIECES | st.text(max_size=3), max_size=30).map("".join))
+def test_masking_twice_changes_nothing_more(text: str) -> None:
+    """A text may pass the redactor in dispatch and in a log processor."""
+    once = Redactor().text(text)
+    assert Redactor().text(once) == once
+
+
+TOKENS = [
+    "ghp_" + "aB3" * 12,
+    "gho_" + "aB3" * 12,
+    "ghs_" + "aB3" * 12,
+    "github_pat_" + "aB3_" * 12,
+    "glpat-" + "aB3" * 7,
+    "squ_" + "0a9f" * 10,
+    "xoxb-123456789012-abcdefghijkl",
+    "xoxp-123456789012-abcdefghijkl",
+    "AKIAIOSFODNN7EXAMPLE",
+    "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.c2lnbmF0dXJl",
+    "gAAAAABlZ" + "Zm9vYmFy" * 8 + "==",
+]
+
+
+@pytest.mark.parametrize("token", TOKENS, ids=lambda token: token[:8])
+@pytest.mark.parametrize("shape", ["{}", "failed with {}.", "x={}&y=1", '{{"a": "{}"}}', "({})"])
+def test_a_token_is_known_by_its_shape(token: str, shape: str) -> None:
+    """Whether or not it is one of ours."""
+    shown = Redactor().text(shape.format(token))
+    assert token not in shown
+    assert MASK in shown
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("Authorization: Bearer abc.def-1", "Authorization: ***"),
+        ("authorization: token abcdef", "authorization: ***"),
+        ("sent Bearer abcdefgh to x", "sent Bearer *** to x"),
+        ("sent Basic dXNlcjpwdw== to x", "sent Basic *** to x"),
+        ("GET https://me:pw@host/a?x=1", "GET https://***@host/a?x=1"),
+        ("GET https://tok@host/a", "GET https://***@host/a"),
+        ("GET https://host/a@b", "GET https://host/a@b"),
+        ("GET /a?token=abc&page=2", "GET /a?token=***&page=2"),
+        ("GET /a?access_token=abc&page=2", "GET /a?access_token=***&page=2"),
+        ("api_key=abc, rest", "api_key=***, rest"),
+        ("apiKey: abc", "apiKey: ***"),
+        ("password='two words' rest", "password=*** rest"),
+        ('{"client_secret": "a b", "x": 1}', '{"client_secret": ***, "x": 1}'),
+        (r"{\"secret\": \"a b\", \"x\": 1}", r"{\"secret\": ***, \"x\": 1}"),
+        ("{'token': b'abc'}", "{'token': b***}"),
+        ("token 0123456789abcdef0123", "token ***"),
+        ("commit 0123456789abcdef0123", "commit 0123456789abcdef0123"),
+        ("the token has expired", "the token has expired"),
+        ("no secret here", "no secret here"),
+    ],
+)
+def test_what_follows_a_telling_word_is_masked(text: str, shown: str) -> None:
+    """And only that: an error must stay readable."""
+    assert Redactor().text(text) == shown
+
+
+@pytest.mark.parametrize("end", ["\n-----END RSA PRIVATE KEY-----", ""])
+def test_a_private_key_is_masked_whole(end: str) -> None:
+    """Even if its end was cut off."""
+    key = "-----BEGIN RSA PRIVATE KEY-----\n" + "c2VjcmV0\n" * 20 + end
+    assert Redactor().text(f"cannot load {key}") == "cannot load ***"
+
+
+def test_the_lines_of_a_long_value_are_known_too() -> None:
+    """An error may quote one line of a key."""
+    key = "first-line-of-the-key\nsecond-line-of-the-key\n"
+    redactor = Redactor()
+    with redactor.using([key]):
+        assert redactor.text("at second-line-of-the-key!") == "at ***!"
+
+
+def test_a_value_is_known_as_long_as_anyone_uses_it(canary: str) -> None:
+    """Attempts of one integration share it; the last one lets it go."""
+    redactor = Redactor()
+    with redactor.using([canary]):
+        with redactor.using([canary]):
+            assert redactor.text(canary) == MASK
+        assert redactor.text(canary) == MASK
+    assert redactor.text(canary) == canary
+    assert not redactor._uses
+
+
+def test_short_values_are_words() -> None:
+    """Masking "main" or "1" everywhere would make every text useless."""
+    redactor = Redactor()
+    with redactor.using(["", "1", "main", "12345"]):
+        assert redactor.text("main has 12345 and 1") == "main has 12345 and 1"
+
+
+def test_the_longer_of_two_values_goes_first() -> None:
+    """Else its tail would show."""
+    redactor = Redactor()
+    with redactor.using(["abcdef", "abcdef-ghijkl"]):
+        assert redactor.text("abcdef-ghijkl abcdef") == "*** ***"
+
+
+@pytest.mark.parametrize("length", [1_990, 2_000, 2_001, 15_990, 16_000, 16_010, 100_000])
+def test_no_cut_lays_a_secret_bare(length: int, canary: str) -> None:
+    """Wherever a text is cut, a secret that the cut goes through is gone whole."""
+    redactor = Redactor()
+    with redactor.using([canary]):
+        for shift in range(0, len(canary) + 2, 3):
+            tail = "x" * (length - shift) + canary + "y" * 50
+            head = "y" * 50 + canary + "x" * (length - shift)
+            for shown in (redactor.text(tail), redactor.trace(head, limit=2_000)):
+                assert len(shown) <= 2_000
+                assert canary[:4] not in shown
+                assert canary[-4:] not in shown
+
+
+def test_a_cut_text_of_many_secrets_shows_none() -> None:
+    """Masking makes a text shorter, and what lay beyond the cut comes into view."""
+    value = "s3cr3t-" * 40
+    redactor = Redactor()
+    with redactor.using([value]):
+        text = (value + " ") * 1_000
+        assert "s3cr3t" not in redactor.text(text)
+        assert "s3cr3t" not in redactor.trace(text)
+
+
+def test_an_error_keeps_its_beginning_and_a_trace_its_end() -> None:
+    """Each the part that says most."""
+    redactor = Redactor()
+    assert redactor.text("a" * 3_000 + "z") == "a" * 1_997 + "..."
+    assert redactor.trace("a" + "z" * 9_000) == "..." + "z" * 8_189
+    assert redactor.text("short") == "short"
+    assert redactor.trace("short") == "short"
