@@ -18,7 +18,6 @@ from imbi_sdk.attempt import (
     DeathReason,
     Interrupted,
     Limits,
-    Redactor,
     Retry,
     Settled,
     Skipped,
@@ -226,7 +225,7 @@ async def test_a_call_that_does_not_fit_buries_the_job(run: Any) -> None:
     outcome = (await run(act)).outcome
     assert isinstance(outcome, Dead)
     assert outcome.reason is DeathReason.BAD_CALLABLE
-    assert "something" in outcome.error
+    assert "unexpected keyword argument 'ctx'" in outcome.error
 
 
 async def test_an_action_that_is_no_coroutine_buries_the_job(run: Any) -> None:
@@ -272,9 +271,12 @@ async def test_an_abandoned_action_keeps_its_secrets_known(
 async def test_an_error_shows_no_credential(run: Any, tools: Tools, canary: str) -> None:
     """Neither in the text nor in the trace, nor in what it was raised from."""
 
+    def fetch(token: str) -> None:
+        raise OSError(f"url https://x/?q={token}")
+
     async def act(*, credentials: dict[str, str], **_: Any) -> None:
         try:
-            raise OSError(f"url https://x/?q={credentials['token']}")
+            fetch(credentials["token"])
         except OSError as error:
             raise KeyError(credentials["token"]) from error
 
@@ -287,13 +289,12 @@ async def test_an_error_shows_no_credential(run: Any, tools: Tools, canary: str)
     assert not tools.redactor._uses
 
 
-async def test_nothing_shows_a_credential_in_its_repr(canary: str) -> None:
+async def test_nothing_shows_a_credential_in_its_repr(tools: Tools, canary: str) -> None:
     """A value that lands in a log by accident stays silent."""
     supplies = await Shelf({"token": canary})(fresh=False)
     given = assignment(hang, config=f'"{canary}"', event=f'"{canary}"'.encode())
-    redactor = Redactor()
-    with redactor.using([canary]):
-        assert canary not in repr(supplies) + repr(given) + repr(Tools) + repr(redactor)
+    with tools.redactor.using([canary]):
+        assert canary not in repr(supplies) + repr(given) + repr(tools)
 
 
 async def test_a_cancelled_attempt_is_interrupted(tools: Tools) -> None:
