@@ -6,7 +6,7 @@ the other family declares is copied into our models, and what it is given is
 made of its own.
 """
 
-import importlib
+import sys
 from collections.abc import Iterable
 from types import ModuleType
 from typing import Any, Protocol, cast
@@ -29,7 +29,7 @@ class _Entry(Protocol):
 
 
 def family(cls: type) -> tuple[type, ...]:
-    """Our class and, if imbi-common is installed and has it, its namesake there."""
+    """Our class and, where imbi-common is in use and has it, its namesake there."""
     theirs = _theirs(cls.__name__)
     return (cls,) if theirs is None else (cls, theirs)
 
@@ -76,7 +76,7 @@ def context_for(handler_cls: type, ctx: PluginContext) -> PluginContext:
 
 def publish(entries: Iterable[_Entry]) -> None:
     """Fill the registry of an installed imbi-common: its plugins may ask it."""
-    registry = _installed("imbi_common.plugins.registry")
+    registry = _imported("imbi_common.plugins.registry")
     make: Any = getattr(registry, "RegistryEntry", None)
     if registry is None or "handler_cls" not in getattr(make, "__dataclass_fields__", {}):
         return
@@ -96,17 +96,14 @@ def publish(entries: Iterable[_Entry]) -> None:
 
 
 def _theirs(name: str) -> type | None:
-    found = getattr(_installed("imbi_common.plugins.base"), name, None)
+    found = getattr(_imported("imbi_common.plugins.base"), name, None)
     return found if isinstance(found, type) else None
 
 
-def _installed(module: str) -> ModuleType | None:
-    """A module of an imbi-common that is really there, or None."""
-    if is_served("imbi_common"):
-        return None
-    try:
-        return importlib.import_module(module)
-    except (ImportError, SyntaxError):
-        # Too new for this Python, or of an architecture without that module: the
-        # plugins built on it will say so themselves when they are loaded.
-        return None
+def _imported(module: str) -> ModuleType | None:
+    """A module of an installed imbi-common, if something has imported it.
+
+    We never do: what a plugin derives from it has imported, and a release made
+    for a newer Python must fail nobody who does not use it.
+    """
+    return None if is_served("imbi_common") else sys.modules.get(module)
