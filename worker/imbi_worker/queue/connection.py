@@ -40,7 +40,7 @@ def connect(url: SecretStr, *, queue: str) -> ArqRedis:
     )
 
 
-def connect_blocking(url: SecretStr) -> "blocking.Redis[bytes]":
+def connect_blocking(url: SecretStr) -> blocking.Redis:
     """A client for the watchdog thread, with one connection of its own."""
     text, options = _options(url)
     return blocking.Redis.from_url(

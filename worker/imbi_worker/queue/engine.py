@@ -20,10 +20,12 @@ from typing import Any
 
 import structlog
 from arq.connections import ArqRedis
+from arq.typing import StartupShutdown
 from arq.worker import Worker, func
 from redis.exceptions import RedisError, ResponseError
 
 from imbi_sdk.queue import keys
+from imbi_sdk.queue.scripts import Executes
 from imbi_worker.queue.claims import Claim, Claimer, Request
 from imbi_worker.queue.connection import is_passing
 from imbi_worker.queue.finishing import Finisher
@@ -84,8 +86,8 @@ class Engine(Worker):
         parts: Parts,
         options: EngineOptions,
         *,
-        on_startup: Callable[[dict[Any, Any]], Coroutine[Any, Any, None]] | None = None,
-        on_shutdown: Callable[[dict[Any, Any]], Coroutine[Any, Any, None]] | None = None,
+        on_startup: StartupShutdown | None = None,
+        on_shutdown: StartupShutdown | None = None,
     ) -> None:
         super().__init__(
             [func(_never_called, name="imbi")],
@@ -132,6 +134,16 @@ class Engine(Worker):
     @property
     def is_draining(self) -> bool:
         return self._is_draining
+
+    @property
+    def endings(self) -> dict[str, int]:
+        """How many attempts ended how, in this process."""
+        return dict(self._parts.in_hand.endings)
+
+    @property
+    def has_unfinished(self) -> bool:
+        """Whether an action still runs that ignored its cancel."""
+        return len(self._parts.in_hand) > 0
 
     async def main(self) -> None:
         """Everything from start-up to the last write.
@@ -218,7 +230,8 @@ class Engine(Worker):
 
     async def _sleep_until_woken(self, at_most: timedelta) -> None:
         seconds = f"{at_most.total_seconds():.3f}"
-        await self._redis.execute_command("BLPOP", keys.WAKE, seconds)
+        client: Executes = self._redis
+        await client.execute_command("BLPOP", keys.WAKE, seconds)
 
     async def _wait(self, awaitable: Coroutine[Any, Any, None]) -> None:
         """Wait so that ``drain`` can end it at once; a Redis error is left to the next claim."""

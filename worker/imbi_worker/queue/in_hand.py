@@ -16,6 +16,7 @@ from typing import Any
 
 import structlog
 from redis.exceptions import RedisError
+from structlog.contextvars import bind_contextvars
 
 from imbi_sdk.attempt import Interrupted
 from imbi_sdk.attempt.outcome import Dead, DeathReason, Outcome, Retry
@@ -27,11 +28,12 @@ from imbi_worker.queue.finishing import Ending, Finisher
 from imbi_worker.queue.intake import Intake
 from imbi_worker.queue.leases import Lease, Watchdog
 from imbi_worker.queue.settlement import settle
+from imbi_worker.queue.telling import log_fields, tell
 
 _ALONE = load_script("alone", SCRIPTS)
 _LOG = structlog.get_logger("imbi_worker.queue")
-# What resolving, the graph and the context may take on top of an action's own timeout.
-_PREPARATION = timedelta(seconds=30)
+# A verdict that is due must not lose its lease while it is on its way.
+_MARGIN = timedelta(seconds=15)
 _AFTER_OUR_OWN_BUG = timedelta(seconds=30)
 _MOST_OF_OUR_OWN_BUG = 8
 
@@ -178,9 +180,9 @@ class JobsInHand:
         if isinstance(attempt, Dead):
             self._end(job, self._ending(claimed, attempt, None))
             return
+        bind_contextvars(**log_fields(attempt))
         limits = self._dispatcher.limits(attempt.job.handler)
-        allowed = limits.timeout + limits.grace + _PREPARATION
-        until = time.monotonic() + allowed.total_seconds()
+        until = time.monotonic() + (limits.longest + _MARGIN).total_seconds()
         self._watchdog.hold(claimed.id, Lease(claimed.token, until))
         try:
             await self._dispatch(job, attempt)
@@ -230,6 +232,7 @@ class JobsInHand:
 
     def _end(self, job: _InHand, ending: Ending) -> None:
         job.has_ended = True
+        tell(ending)
         self._finisher.add(ending)
 
     def _ending(self, claimed: ClaimedJob, outcome: Outcome, duration: timedelta | None) -> Ending:

@@ -44,7 +44,7 @@ class Watchdog:
 
     def __init__(
         self,
-        redis: "Redis[bytes]",
+        redis: Redis,
         *,
         queue: str,
         lease: timedelta,

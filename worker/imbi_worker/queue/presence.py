@@ -23,7 +23,7 @@ class Presence:
 
     def __init__(
         self,
-        redis: "Redis[bytes]",
+        redis: Redis,
         *,
         queue: str,
         worker: str,

@@ -47,7 +47,8 @@ local function finish_job(id, h, ending, now)
     elseif ending.state == 'cancelled' then
         text = 'cancelled'
     elseif dead then
-        text = ending.reason .. ': ' .. ending.error
+        local is_named = string.sub(ending.error, 1, #ending.reason) == ending.reason
+        text = is_named and ending.error or ending.reason .. ': ' .. ending.error
     end
 
     redis.call('ZREM', QUEUE, id)

@@ -1,0 +1,70 @@
+"""`imbi-worker run`: a worker in the foreground, until SIGTERM."""
+
+import asyncio
+import os
+import sys
+from contextlib import AsyncExitStack
+from typing import Annotated
+
+import structlog
+import typer
+
+from imbi_sdk.attempt import Redactor
+from imbi_worker import wiring
+from imbi_worker.observability import configure_logs
+from imbi_worker.queue import LayoutMismatch
+from imbi_worker.settings import Settings, SettingsError
+
+_CONFIG_ERROR = 78
+_LOG = structlog.get_logger("imbi_worker")
+
+
+def run(
+    *,
+    embedded: Annotated[
+        bool, typer.Option(help="Start the servers whose addresses are not set.")
+    ] = False,
+    burst: Annotated[bool, typer.Option(help="End when nothing is left to do.")] = False,
+    demo_plugin: Annotated[bool, typer.Option(hidden=True)] = False,
+) -> None:
+    """Claim and run jobs until SIGTERM; then drain."""
+    try:
+        code = asyncio.run(_run(embedded=embedded, burst=burst, demo_plugin=demo_plugin))
+    except SettingsError as error:
+        typer.echo(f"imbi-worker: {error}", err=True)
+        code = _CONFIG_ERROR
+    sys.stderr.flush()
+    if code is None:
+        # An action outlived its cancel; waiting for it would keep the process for ever.
+        os._exit(0)
+    raise typer.Exit(code)
+
+
+async def _run(*, embedded: bool, burst: bool, demo_plugin: bool) -> int | None:
+    """The exit code; None when an action still runs that ignores its cancel."""
+    redactor = Redactor()
+    settings = Settings.load()
+    configure_logs(level=settings.log_level, style=settings.log_format, redactor=redactor)
+    async with AsyncExitStack() as stack:
+        if embedded:
+            settings = await stack.enter_async_context(wiring.with_embedded(settings))
+        opened = await stack.enter_async_context(
+            wiring.worker(settings, redactor, with_demo=demo_plugin, is_burst=burst)
+        )
+        engine, plugins = opened.engine, opened.plugins
+        engine.handle_signals()
+        _LOG.info(
+            "worker.started",
+            queue=settings.queue,
+            concurrency=settings.concurrency,
+            plugins=plugins.loaded,
+            skipped=plugins.skipped,
+            refused=plugins.errors,
+        )
+        try:
+            await engine.async_run()
+        except LayoutMismatch as error:
+            _LOG.critical("worker.refused", error=str(error))
+            return _CONFIG_ERROR
+        _LOG.info("worker.stopped", **engine.endings)
+        return None if engine.has_unfinished else 0

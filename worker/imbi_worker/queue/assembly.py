@@ -1,0 +1,102 @@
+"""One worker's engine from its parts: the only place that knows all of them."""
+
+import os
+import secrets
+import socket
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from arq.connections import ArqRedis
+from pydantic import SecretStr
+
+from imbi_sdk.queue.delivery import Lane
+from imbi_sdk.queue.signing import Signer
+from imbi_worker.dispatch import Dispatcher
+from imbi_worker.queue.claims import Claimer
+from imbi_worker.queue.connection import connect_blocking
+from imbi_worker.queue.engine import Engine, EngineOptions, Parts
+from imbi_worker.queue.finishing import Ending, Finisher
+from imbi_worker.queue.in_hand import JobsInHand, StopReason
+from imbi_worker.queue.intake import Adopter, Intake
+from imbi_worker.queue.janitor import Janitor, Retention
+from imbi_worker.queue.leases import Watchdog
+from imbi_worker.queue.presence import Presence
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerPlan:
+    """What an operator decides about a worker; plain values, no settings object."""
+
+    redis_url: SecretStr
+    slugs: Sequence[str]
+    signer: Signer | None
+    accepts_unsigned: bool
+    lane: Lane
+    patience: timedelta = timedelta(minutes=30)
+    options: EngineOptions = field(default_factory=EngineOptions)
+    retention: Retention = field(default_factory=Retention)
+
+
+def worker_id() -> str:
+    """Host, process and chance: two lives of one pod never share a token."""
+    return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
+
+
+def build_engine(redis: ArqRedis, dispatcher: Dispatcher, plan: WorkerPlan) -> Engine:
+    """An engine that runs claimed jobs through *dispatcher*; start it with ``async_run``."""
+    queue, name = redis.default_queue_name, worker_id()
+    intake = Intake(signer=plan.signer, accepts_unsigned=plan.accepts_unsigned)
+
+    # The three know each other: a renewal that is refused stops its job, a written
+    # ending frees its slot.
+    def on_lost(ids: Sequence[str]) -> None:
+        in_hand.stop(ids, StopReason.LOST)
+
+    def on_settled(ending: Ending, reply: str) -> None:
+        in_hand.settled(ending, reply)
+
+    watchdog = Watchdog(
+        connect_blocking(plan.redis_url), queue=queue, lease=plan.options.lease, on_lost=on_lost
+    )
+    finisher = Finisher(redis, queue=queue, patience=plan.patience, on_settled=on_settled)
+    in_hand = JobsInHand(
+        redis=redis,
+        queue=queue,
+        worker=name,
+        dispatcher=dispatcher,
+        intake=intake,
+        watchdog=watchdog,
+        finisher=finisher,
+    )
+    presence = Presence(
+        redis, queue=queue, worker=name, slugs=plan.slugs, report=_report(in_hand, plan.options)
+    )
+    parts = Parts(
+        claimer=Claimer(
+            redis, queue=queue, worker=name, lease=plan.options.lease, slugs=plan.slugs
+        ),
+        in_hand=in_hand,
+        finisher=finisher,
+        watchdog=watchdog,
+        adopter=Adopter(redis, intake, queue=queue, lane=plan.lane),
+        presence=presence,
+        janitor=Janitor(redis, queue=queue, worker=name, retention=plan.retention),
+        graph_answers=_graph_answers(dispatcher),
+    )
+    return Engine(redis, parts, plan.options)
+
+
+def _report(in_hand: JobsInHand, options: EngineOptions) -> Callable[[], Mapping[str, str | int]]:
+    def report() -> Mapping[str, str | int]:
+        return {"running": len(in_hand), "slots": options.concurrency, **in_hand.endings}
+
+    return report
+
+
+def _graph_answers(dispatcher: Dispatcher) -> Callable[[], bool]:
+    def answers() -> bool:
+        until = dispatcher.graph_down_until
+        return until is None or until <= datetime.now(UTC)
+
+    return answers
