@@ -1,7 +1,6 @@
 """Fernet encryption of stored credentials, with keys that can be replaced."""
 
 import base64
-import binascii
 import logging
 from collections.abc import Sequence
 from typing import ClassVar, Self
@@ -17,14 +16,16 @@ _PROBE = "can this key be used?"
 
 
 class TokenEncryption:
-    """Encrypts with *key*; decrypts with it and then with each of *old_keys*."""
+    """Encrypts with *encryption_key*; decrypts with it and then with each of *old_keys*."""
 
     _instance: ClassVar["TokenEncryption | None"] = None
 
     def __init__(
-        self, key: str | bytes | SecretStr, old_keys: Sequence[str | bytes | SecretStr] = ()
+        self,
+        encryption_key: str | bytes | SecretStr,
+        old_keys: Sequence[str | bytes | SecretStr] = (),
     ) -> None:
-        self._fernet = MultiFernet([_fernet(key), *(_fernet(old) for old in old_keys)])
+        self._fernet = MultiFernet([_fernet(encryption_key), *(_fernet(old) for old in old_keys)])
 
     @classmethod
     def get_instance(cls) -> "TokenEncryption":
@@ -60,22 +61,22 @@ class TokenEncryption:
             return None
         return self._fernet.encrypt(plaintext.encode()).decode("ascii")
 
-    def decrypt(self, token: str | None) -> str | None:
+    def decrypt(self, ciphertext: str | None) -> str | None:
         """The text of a token, or None with a warning when no key opens it.
 
         Never raises. Tokens that were base64-encoded once more, as old releases
         of Imbi wrote them, are read too.
         """
-        if token is None:
+        if ciphertext is None:
             return None
         try:
-            return self._open(token).decode()
-        except (InvalidToken, UnicodeError, ValueError):
+            return self._open(ciphertext).decode()
+        except (InvalidToken, ValueError):
             _LOGGER.warning("Failed to decrypt a token: no configured key opens it")
             return None
 
-    def _open(self, token: str) -> bytes:
-        raw = token.encode()
+    def _open(self, ciphertext: str) -> bytes:
+        raw = ciphertext.encode()
         try:
             return self._fernet.decrypt(raw)
         except InvalidToken:
@@ -86,6 +87,6 @@ def _fernet(key: str | bytes | SecretStr) -> Fernet:
     plain = key.get_secret_value() if isinstance(key, SecretStr) else key
     try:
         return Fernet(plain)
-    except (ValueError, binascii.Error):
+    except ValueError:
         # Neither the key nor the library's error may show: it can quote the key.
         raise ValueError("Invalid encryption key: it must be 32 bytes in url-safe base64") from None

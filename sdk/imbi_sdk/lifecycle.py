@@ -1,7 +1,7 @@
 """Lifecycle plugins: what a project's creation, move or end means elsewhere."""
 
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from pydantic import BaseModel
 
@@ -14,7 +14,7 @@ class LifecycleResult(BaseModel):
 
     status: Literal["ok", "skipped", "failed"]
     message: str | None = None
-    artifacts: dict[str, Any] = {}
+    artifacts: dict[str, str] = {}
 
 
 class RelocationTarget(BaseModel):

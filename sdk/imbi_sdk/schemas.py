@@ -13,14 +13,23 @@ _Label = TypeVar("_Label", PluginVertexLabel, PluginEdgeLabel)
 CORE_VERTEX_LABELS = frozenset(
     {
         "APIKey",
+        "AnalysisReport",
+        "AnalysisResult",
         "Blueprint",
         "ClientCredential",
+        "Comment",
+        "CommentThread",
+        "Component",
+        "ComponentIdentifier",
+        "ComponentRelease",
         "Conversation",
         "DocumentTemplate",
         "Environment",
         "IdentityConnection",
         "LinkDefinition",
+        "MCPServer",
         "Message",
+        "OAuthClient",
         "OAuthIdentity",
         "Organization",
         "Permission",
@@ -45,7 +54,7 @@ CORE_VERTEX_LABELS = frozenset(
         "WebhookRule",
     }
 )
-"""What Imbi itself stores. A host with more says so with ``schemata_toml_path``."""
+"""What Imbi 2.11 itself stores. A host with more says so with ``schemata_toml_path``."""
 
 
 def validate_no_collisions(

@@ -1,5 +1,6 @@
 """What the tests of the plugin system share: a graph in memory, keys, plugins."""
 
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from importlib import metadata
@@ -175,7 +176,7 @@ def installed(
         for name, plugin in plugins.items():
             module = ModuleType(f"plugin_{name.replace('-', '_')}")
             module.plugin = plugin  # type: ignore[attr-defined]  # made here
-            monkeypatch.setitem(__import__("sys").modules, module.__name__, module)
+            monkeypatch.setitem(sys.modules, module.__name__, module)
             found.append(metadata.EntryPoint(name, f"{module.__name__}:plugin", "imbi.plugins"))
 
     return install

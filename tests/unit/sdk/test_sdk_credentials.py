@@ -52,8 +52,8 @@ def linked(graph: Any, client_id: str | None, client_secret: str | None) -> None
 class BrokenKeyStore(TokenEncryption):
     """A key store that fails as ours never does."""
 
-    def decrypt(self, token: str | None) -> str | None:
-        raise OSError(f"no answer for {token}")
+    def decrypt(self, ciphertext: str | None) -> str | None:
+        raise OSError(f"no answer for {ciphertext}")
 
 
 @pytest.mark.parametrize(

@@ -70,7 +70,7 @@ def test_two_plugins_may_not_differ_on_a_label(
         validate_no_collisions([manifest("a", **one), manifest("b", **other)])
 
 
-@pytest.mark.parametrize("name", ["Project", "WebhookRule", "TOTPSecret"])
+@pytest.mark.parametrize("name", ["Project", "WebhookRule", "TOTPSecret", "Component"])
 def test_imbis_own_vertex_labels_are_taken(name: str) -> None:
     """A plugin cannot redefine what Imbi stores."""
     with pytest.raises(PluginSchemaCollisionError, match=f"'a' declares the vertex label '{name}'"):
@@ -85,7 +85,7 @@ def test_edge_labels_are_not_held_against_imbis() -> None:
 def test_a_host_may_bring_its_own_list(tmp_path: Path) -> None:
     """The list in the file counts in place of ours."""
     path = tmp_path / "schemata.toml"
-    path.write_text('[vlabels]\nname = ["Component"]\n')
+    path.write_text('[vlabels]\nname = ["Special"]\n')
     validate_no_collisions([manifest("a", vertex_labels=[vertex("Project")])], path)
-    with pytest.raises(PluginSchemaCollisionError, match="'Component'"):
-        validate_no_collisions([manifest("a", vertex_labels=[vertex("Component")])], path)
+    with pytest.raises(PluginSchemaCollisionError, match="'Special'"):
+        validate_no_collisions([manifest("a", vertex_labels=[vertex("Special")])], path)
