@@ -9,6 +9,7 @@ from imbi_sdk.queue.delivery import (
     job_id,
     without_lane,
 )
+from imbi_sdk.queue.documents import schema, vectors
 from imbi_sdk.queue.job import ActionJob, JobContext, RuleOnWire, WebhookRule
 from imbi_sdk.queue.producer import (
     ActionQueue,
@@ -49,5 +50,7 @@ __all__ = [
     "by_project_and_plugin",
     "delivery_id",
     "job_id",
+    "schema",
+    "vectors",
     "without_lane",
 ]

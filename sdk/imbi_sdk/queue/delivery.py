@@ -2,15 +2,14 @@
 
 import hashlib
 import json
-import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeAlias, cast
 
+from imbi_sdk.queue.flaws import EVENT_DEPTH_LIMIT, find_flaw, is_deeper_than
 from imbi_sdk.queue.job import WebhookRule
 from imbi_sdk.queue.wire import dump
 
 EVENT_BYTES_LIMIT = 26 * 1024 * 1024
-EVENT_DEPTH_LIMIT = 128
 DELIVERY_ID_LIMIT = 256
 
 Lane: TypeAlias = Callable[[str, str], str]
@@ -82,70 +81,20 @@ def encode_event(event: Any) -> bytes:
         raise InvalidDelivery(
             f"the event is a {type(event).__name__}, not an object: pass the event context"
         )
-    _check_depth(event)
+    content = dict(cast("Mapping[str, Any]", event))
+    if is_deeper_than(EVENT_DEPTH_LIMIT, content):
+        raise InvalidDelivery(
+            f"the event nests deeper than {EVENT_DEPTH_LIMIT} levels: no webhook of use does;"
+            " refuse it at the gateway"
+        )
     try:
-        text = dump(event)
+        text = dump(content)
     except (ValueError, TypeError) as error:
-        raise InvalidDelivery(_explain(event, error)) from None
+        flaw = find_flaw(content) or f"text is not JSON: {type(error).__name__}"
+        raise InvalidDelivery(f"the event's {flaw}") from None
     if len(text) > EVENT_BYTES_LIMIT:
         raise InvalidDelivery(
             f"the event has {len(text):,} bytes, the limit is {EVENT_BYTES_LIMIT:,}:"
             " drop what no rule reads before enqueueing"
         )
     return text
-
-
-def _children(value: Any) -> Iterator[tuple[str, Any]]:
-    if isinstance(value, Mapping):
-        for key, child in value.items():
-            yield str(key), child
-    elif isinstance(value, list | tuple):
-        for index, child in enumerate(value):
-            yield str(index), child
-
-
-def _check_depth(event: Any) -> None:
-    level = [event]
-    for _ in range(EVENT_DEPTH_LIMIT + 1):
-        level = [
-            child
-            for value in level
-            for child in (value.values() if isinstance(value, Mapping) else value)
-            if isinstance(child, dict | list | tuple | Mapping)
-        ]
-        if not level:
-            return
-    raise InvalidDelivery(
-        f"the event nests deeper than {EVENT_DEPTH_LIMIT} levels: no webhook of use does;"
-        " refuse it at the gateway"
-    )
-
-
-def _explain(event: Any, error: Exception) -> str:
-    """Where in *event* the first value stands that JSON has no word for."""
-    stack: list[tuple[str, Any]] = [("", event)]
-    while stack:
-        pointer, value = stack.pop()
-        problem = _problem(value)
-        if problem:
-            return f"the event's {pointer or '/'} {problem}"
-        for key, child in _children(value):
-            if _problem(key):
-                return f"the event's {pointer or '/'} has a key with a lone surrogate"
-            escaped = key.replace("~", "~0").replace("/", "~1")
-            stack.append((f"{pointer}/{escaped}", child))
-    return f"the event is not JSON: {type(error).__name__}"
-
-
-def _problem(value: Any) -> str | None:
-    if isinstance(value, float) and not math.isfinite(value):
-        return "is NaN or infinite, which JSON has no word for: replace it with null"
-    if isinstance(value, str):
-        try:
-            value.encode()
-        except UnicodeEncodeError:
-            return "holds a lone surrogate: replace it (imbi_sdk.event does)"
-        return None
-    if value is None or isinstance(value, bool | int | float | Mapping | list | tuple):
-        return None
-    return f"is a {type(value).__name__}, not JSON"

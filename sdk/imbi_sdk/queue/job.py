@@ -1,6 +1,6 @@
 """The values that cross the queue: a rule as the gateway parsed it, a job as it lies in Redis."""
 
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Any, Final, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
@@ -19,7 +19,13 @@ Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 class _Value(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    # A config or an event may quote a secret: neither an error nor a repr shows one.
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+
+
+class _OnWire(_Value):
+    # Strict, so that a value means in every language what its JSON type says.
+    model_config = ConfigDict(strict=True)
 
 
 class WebhookRule(_Value):
@@ -27,19 +33,19 @@ class WebhookRule(_Value):
 
     handler: Handler
     ordinal: int = 0
-    handler_config: str = "{}"
+    handler_config: str = Field(default="{}", repr=False)
     filter_expression: str | None = None
 
 
-class RuleOnWire(_Value):
+class RuleOnWire(_OnWire):
     """The part of a rule that a job carries: the filter has done its work."""
 
     handler: Handler
     ordinal: int = 0
-    config: str = "{}"
+    config: str = Field(default="{}", repr=False)
 
 
-class JobContext(_Value):
+class JobContext(_OnWire):
     """For whom a job runs; the rest of the plugin context comes from the graph.
 
     ``actor`` is the Imbi user's e-mail address, ``service`` the slug of the third-party service.
@@ -53,7 +59,7 @@ class JobContext(_Value):
     service: str | None = None
 
 
-class ActionJob(_Value):
+class ActionJob(_OnWire):
     """One rule to run for one project of one delivery.
 
     The event is either referred to by its SHA-256 (``event_ref``; it is stored once
@@ -62,13 +68,13 @@ class ActionJob(_Value):
 
     id: Annotated[str, Field(min_length=1, max_length=256)]
     handler: Handler
-    v: Literal[1] = WIRE_VERSION
+    v: Annotated[int, Field(ge=1, le=WIRE_VERSION)] = WIRE_VERSION
     context: JobContext
     plugin_id: str | None = None
     external_identifier: str = ""
     rule: RuleOnWire
     event_ref: Digest | None = None
-    event: dict[str, Any] | None = None
+    event: dict[str, Any] | None = Field(default=None, repr=False)
     delivery: str = ""
     traceparent: str | None = None
     sig: str | None = None

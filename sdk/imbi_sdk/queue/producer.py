@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from pydantic import ValidationError
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
@@ -25,7 +26,7 @@ from imbi_sdk.queue.delivery import (
 from imbi_sdk.queue.job import ActionJob, JobContext, RuleOnWire, WebhookRule
 from imbi_sdk.queue.scripts import Executes, load_script
 from imbi_sdk.queue.signing import Signer, event_digest
-from imbi_sdk.queue.wire import encode
+from imbi_sdk.queue.wire import encode, where_invalid
 
 _ENQUEUE = load_script("enqueue")
 JOBS_PER_CALL = 1_000
@@ -131,32 +132,24 @@ class ActionQueue:
         """
         _check_delivery(delivery)
         stored = encode_event(event)
-        digest = event_digest(stored)
-        numbered = in_rule_order(rules)
-        jobs = [
-            ActionJob(
-                id=job_id(webhook_id, delivery, target.context.project_id, rule.handler, nth),
-                handler=rule.handler,
-                context=target.context,
-                plugin_id=(plugin_ids or {}).get(rule.handler.partition("#")[0]),
-                external_identifier=target.external_identifier,
-                rule=RuleOnWire(
-                    handler=rule.handler, ordinal=rule.ordinal, config=rule.handler_config
-                ),
-                event_ref=digest,
-                delivery=delivery,
-                traceparent=traceparent,
-            )
-            for target in targets
-            for rule, nth in numbered
-        ]
+        jobs = _jobs(
+            delivery=delivery,
+            webhook_id=webhook_id,
+            digest=event_digest(stored),
+            rules=rules,
+            targets=targets,
+            plugin_ids=plugin_ids or {},
+            traceparent=traceparent,
+        )
         nonce = nonce or secrets.token_hex(12)
-        letters = ""
-        calls = range(0, len(jobs), JOBS_PER_CALL)
-        for start in calls:
-            part = jobs[start : start + JOBS_PER_CALL]
-            args = self._arguments(f"{nonce}.{start}", delivery, stored, part)
-            letters += await self._call(args)
+        # All encoded before the first is sent: what is refused is refused whole.
+        calls = [
+            self._arguments(
+                f"{nonce}.{start}", delivery, stored, jobs[start : start + JOBS_PER_CALL]
+            )
+            for start in range(0, len(jobs), JOBS_PER_CALL)
+        ]
+        letters = "".join([await self._call(args) for args in calls])
         return Enqueued(
             delivery,
             tuple(
@@ -198,6 +191,39 @@ class ActionQueue:
             except ResponseError as error:
                 raise QueueError(f"Redis refused the delivery: {error}") from None
         raise AssertionError("unreachable")
+
+
+def _jobs(
+    *,
+    delivery: str,
+    webhook_id: str,
+    digest: str,
+    rules: Sequence[WebhookRule],
+    targets: Sequence[Target],
+    plugin_ids: Mapping[str, str],
+    traceparent: str | None,
+) -> list[ActionJob]:
+    numbered = in_rule_order(rules)
+    try:
+        return [
+            ActionJob(
+                id=job_id(webhook_id, delivery, target.context.project_id, rule.handler, nth),
+                handler=rule.handler,
+                context=target.context,
+                plugin_id=plugin_ids.get(rule.handler.partition("#")[0]),
+                external_identifier=target.external_identifier,
+                rule=RuleOnWire(
+                    handler=rule.handler, ordinal=rule.ordinal, config=rule.handler_config
+                ),
+                event_ref=digest,
+                delivery=delivery,
+                traceparent=traceparent,
+            )
+            for target in targets
+            for rule, nth in numbered
+        ]
+    except ValidationError as error:
+        raise InvalidDelivery(f"a job's {where_invalid(error)}") from None
 
 
 def _check_delivery(delivery: str) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
-_CONTEXT = b"imbi-job-v1\n"
+_CONTEXT = b"imbi-job-v1"
 SHORTEST_KEY = 16
 
 
@@ -57,14 +57,17 @@ class Signer:
 
     def sign(self, job_id: str, function: str, k: Mapping[str, Any]) -> str:
         """The signature of a job's ``k``, hexadecimal."""
-        return self._mac(self._keys[0], _signed_text(job_id, function, k))
+        return self._mac(self._keys[0], signed_text(job_id, function, k))
 
     def is_valid(self, job_id: str, function: str, k: Mapping[str, Any]) -> bool:
-        """Whether ``k["sig"]`` was made with one of the keys; constant-time."""
+        """Whether ``k["sig"]`` was made with one of the keys; constant-time, never an error."""
         signature = k.get("sig")
         if not isinstance(signature, str) or not signature.isascii():
             return False
-        text = _signed_text(job_id, function, k)
+        try:
+            text = signed_text(job_id, function, k)
+        except (ValueError, TypeError, RecursionError):
+            return False  # what has no canonical form was never signed
         matches = [hmac.compare_digest(self._mac(key, text), signature) for key in self._keys]
         return any(matches)
 
@@ -73,8 +76,9 @@ class Signer:
         return hmac.digest(key, text, "sha256").hex()
 
 
-def _signed_text(job_id: str, function: str, k: Mapping[str, Any]) -> bytes:
+def signed_text(job_id: str, function: str, k: Mapping[str, Any]) -> bytes:
+    """The text a signature is made over; ``docs/wire.md`` builds it step by step."""
     signed = {name: value for name, value in k.items() if name != "sig"}
     if signed.get("event") is not None:
         signed["event"] = event_digest(canonical(signed["event"]))
-    return b"\n".join((_CONTEXT.rstrip(), job_id.encode(), function.encode(), canonical(signed)))
+    return b"\n".join((_CONTEXT, job_id.encode(), function.encode(), canonical(signed)))

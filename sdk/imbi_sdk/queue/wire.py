@@ -7,15 +7,21 @@ with their ids and signatures for other languages. Never pickle.
 """
 
 import json
-from dataclasses import dataclass
-from typing import Any
+import math
+import re
+from dataclasses import dataclass, field
+from typing import Any, Final, NoReturn, cast
 
 from pydantic import ValidationError
 
+from imbi_sdk.queue.flaws import EVENT_DEPTH_LIMIT, find_flaw, is_deeper_than
 from imbi_sdk.queue.job import WIRE_VERSION, ActionJob
 from imbi_sdk.queue.signing import Signer
 
 _PICKLE = b"\x80"
+_DEPTH_LIMIT: Final = EVENT_DEPTH_LIMIT + 2  # an inline event lies in k, k in the body
+_TOO_DEEP = f"the body nests deeper than {_DEPTH_LIMIT} levels: refuse such an event at the gateway"
+_SURROGATE_ESCAPE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 class WireError(ValueError):
@@ -35,18 +41,29 @@ class Body:
     """A decoded body: the job and the parts that were signed."""
 
     job: ActionJob
-    k: dict[str, Any]
+    k: dict[str, Any] = field(repr=False)
 
     def is_signed_by(self, signer: Signer) -> bool:
         return signer.is_valid(self.job.id, self.job.handler, self.k)
 
 
 def encode(job: ActionJob, *, signer: Signer | None, enqueued_ms: int) -> bytes:
-    """The body of *job*, signed when there is a signer."""
-    k = job.model_dump(mode="json", exclude={"id", "handler", "sig"}, exclude_none=True)
-    if signer is not None:
-        k["sig"] = signer.sign(job.id, job.handler, k)
-    return dump({"t": None, "f": job.handler, "a": [], "k": k, "et": enqueued_ms})
+    """The body of *job*, signed when there is a signer.
+
+    :raises WireError: a value of the job is not JSON; names the place
+    """
+    k = job.model_dump(exclude={"id", "handler", "sig", "event"}, exclude_none=True)
+    if job.event is not None:
+        k["event"] = job.event  # as it is: pydantic would turn NaN into null, bytes into text
+        if is_deeper_than(EVENT_DEPTH_LIMIT, job.event):
+            raise WireError(_TOO_DEEP)
+    try:
+        if signer is not None:
+            k["sig"] = signer.sign(job.id, job.handler, k)
+        return dump({"t": None, "f": job.handler, "a": [], "k": k, "et": enqueued_ms})
+    except (ValueError, TypeError) as error:
+        flaw = find_flaw(k) or f"text is not JSON: {type(error).__name__}"
+        raise WireError(f"the job's {flaw}") from None
 
 
 def decode(job_id: str, body: bytes) -> Body:
@@ -62,13 +79,14 @@ def decode(job_id: str, body: bytes) -> Body:
         raise WireError("the body has no function name (f) or keyword arguments (k)")
     if "#" not in function:
         raise ForeignJob(f"function {function[:80]!r} is no <plugin>#<action> handler")
+    k = cast("dict[str, Any]", k)
     version = k.get("v")
     if isinstance(version, int) and version > WIRE_VERSION:
         raise NewerWire(f"wire version {version}; this worker speaks {WIRE_VERSION}")
     try:
         job = ActionJob.model_validate({**k, "id": job_id, "handler": function})
     except ValidationError as error:
-        raise WireError(_where(error)) from None
+        raise WireError(where_invalid(error)) from None
     return Body(job, k)
 
 
@@ -79,22 +97,54 @@ def dump(value: Any) -> bytes:
 
 
 def load(body: bytes) -> dict[str, Any]:
-    """The JSON object in *body*.
+    """The JSON object in *body*, of which :func:`dump` can make the same JSON again.
 
-    :raises WireError: a pickle, other bytes, or JSON that is no object
+    :raises WireError: a pickle, other bytes, too deep, or JSON that is no object
     """
     if body.startswith(_PICKLE):
         raise WireError("the body is a pickle, which is never loaded: use arq_serializer")
     try:
-        value = json.loads(body)
-    except (ValueError, RecursionError) as error:
+        value = _DECODER.decode(body.decode())
+    except WireError:
+        raise
+    except RecursionError:
+        raise WireError(_TOO_DEEP) from None
+    except ValueError as error:
         raise WireError(f"the body is no JSON: {type(error).__name__}") from None
     if not isinstance(value, dict):
         raise WireError(f"the body is a JSON {type(value).__name__}, not an object")
-    return value
+    content = cast("dict[str, Any]", value)
+    _check(body, content)
+    return content
 
 
-def _where(error: ValidationError) -> str:
+def _check(body: bytes, value: dict[str, Any]) -> None:
+    """Refuse what Python's parser takes and no one could sign or write again."""
+    # Both are looked for in the bytes first: nearly no body has either.
+    if body.count(b"{") + body.count(b"[") > _DEPTH_LIMIT and is_deeper_than(_DEPTH_LIMIT, value):
+        raise WireError(_TOO_DEEP)
+    if _SURROGATE_ESCAPE.search(body):
+        flaw = find_flaw(value)  # a pair of escapes is one character and no flaw
+        if flaw:
+            raise WireError(f"the body's {flaw}")
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise WireError(f"the body holds {name}, which JSON has no word for: write null")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise WireError("the body holds a number beyond a double's range: send it as a string")
+    return number
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite)
+
+
+def where_invalid(error: ValidationError) -> str:
+    """The fields of a job that were refused, at most five, and why; never their values."""
     found = [
         f"{'.'.join(str(part) for part in item['loc']) or 'k'}: {item['msg']}"
         for item in error.errors(include_input=False, include_url=False, include_context=False)
