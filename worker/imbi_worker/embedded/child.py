@@ -86,7 +86,8 @@ class Child:
                 return
             for pipe in (keeper.stdin, keeper.stdout):
                 if pipe is not None:
-                    pipe.close()
+                    with suppress(BrokenPipeError):  # a request that nobody read
+                        pipe.close()
             keeper.wait()
             # Only when somebody killed the keeper is there anything left to remove.
             shutil.rmtree(self.directory, ignore_errors=True)

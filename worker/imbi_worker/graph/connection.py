@@ -3,9 +3,10 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
+from urllib.parse import SplitResult, urlsplit
 
 import neo4j
-from neo4j.exceptions import ConstraintError
+from neo4j.exceptions import ConfigurationError, ConstraintError
 
 from .address import GraphAddress, GraphLimits
 from .errors import graph_errors
@@ -14,6 +15,8 @@ Result = TypeVar("Result")
 Row = dict[str, Any]
 Transaction = neo4j.AsyncManagedTransaction
 Work = Callable[[Transaction], Awaitable[Result]]
+
+SCHEMES = ("bolt", "neo4j")
 
 # Two writers that MERGE one new key: the loser's next try finds the node. On ArcadeDB 26.10
 # nearly every such race has a loser, and a second loss is possible.
@@ -27,6 +30,7 @@ class Connection:
         self.address = address
         self._limits = limits
         with graph_errors(address):
+            refuse_unfit(urlsplit(address.url))
             self._driver = neo4j.AsyncGraphDatabase.driver(
                 address.url,
                 auth=(address.user, address.password.get_secret_value()) if address.user else None,
@@ -72,6 +76,15 @@ class Connection:
     def _session(self, access: str) -> neo4j.AsyncSession:
         # Without a database's name a pooled connection of ArcadeDB keeps the last one it had.
         return self._driver.session(database=self.address.database, default_access_mode=access)
+
+
+def refuse_unfit(url: SplitResult) -> None:
+    # The driver speaks HTTP too, as a preview: other sessions, other guarantees.
+    if url.scheme.partition("+")[0] not in SCHEMES:
+        raise ConfigurationError("no scheme of Bolt")
+    # The driver refuses this as well, and repeats the login in its error.
+    if "@" in url.netloc:
+        raise ConfigurationError("a login in the address")
 
 
 async def rows(transaction: Transaction, query: str, **parameters: Any) -> list[Row]:

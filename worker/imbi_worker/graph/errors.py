@@ -51,7 +51,8 @@ def translated(error: Exception, address: GraphAddress) -> Exception | None:
         )
     if isinstance(error, driver.ConfigurationError | ValueError):
         return GraphMisconfigured(
-            f"{where} cannot be used as configured ({reason}): check NEO4J_URL."
+            f"{where} cannot be used as configured ({reason}): NEO4J_URL takes bolt:// or neo4j://,"
+            " with +s or +ssc for TLS, a host and a port, and no login."
         )
     return None
 
