@@ -32,12 +32,15 @@ def connect(url: SecretStr, *, queue: str) -> ArqRedis:
         pool = aioredis.ConnectionPool.from_url(text, **options)
     except ValueError as error:
         raise RedisAddressError(f"the Redis address cannot be used: {error}") from None
-    return ArqRedis(
+    redis = ArqRedis(
         pool,
         job_serializer=arq_serializer,
         job_deserializer=arq_deserializer,
         default_queue_name=queue,
     )
+    # redis-py 5.3 closes only pools it has made itself; this one has no other owner.
+    redis.auto_close_connection_pool = True
+    return redis
 
 
 def connect_blocking(url: SecretStr) -> blocking.Redis:

@@ -108,6 +108,7 @@ class Watchdog:
             if self._exit_at is not None and now > self._exit_at:
                 os._exit(EXIT_FORCED)
             if self._stopped.is_set():
+                self._redis.close()
                 if self._exit_at is None:
                     return
                 time.sleep(_TICK)

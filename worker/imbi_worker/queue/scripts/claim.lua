@@ -17,7 +17,8 @@
 -- Guarantees: a claim repeated with its number returns the same jobs, so a lost
 -- reply loses none. Every due id that cannot run here leaves the due range: it is
 -- looked at once for each reason and hides no other. A stock abort() that sets a
--- score back makes nothing run early: the score is an index, the hash decides.
+-- score back makes nothing run early: the score is an index, the hash decides. A
+-- hash that lacks a field stops no claim: an error here would stop every worker.
 --@include layout
 --@include lanes
 --@include deliveries
@@ -58,7 +59,7 @@ end
 
 local FIELDS = { 'state', 'token', 'lease_until', 'not_before', 'lane', 'seq', 'handler', 'plugin', 'v',
     'delivery', 'digest', 'attempts', 'crashes', 'first_failed', 'held_ms', 'deferred_since', 'unknown',
-    'enqueued', 'run', 'pass', 'unresolved', 'abandoned', 'alone', 'started' }
+    'enqueued', 'run', 'pass', 'unresolved', 'counted', 'alone', 'started' }
 
 local function read(id)
     local values = redis.call('HMGET', JOB .. id, unpack(FIELDS))
@@ -74,11 +75,12 @@ end
 
 local last = redis.call('HMGET', worker_key, 'claim', 'claimed')
 if last[1] == number then
-    for id, token in string.gmatch(last[2] or '', '(%S+) (%S+)') do
+    local pairs_of_it = cjson.decode(last[2] or '[]')
+    for index = 1, #pairs_of_it, 2 do
+        local id, token = pairs_of_it[index], pairs_of_it[index + 1]
         local h = read(id)
         if h and h.token == token then
-            redis.call('HSET', JOB .. id, 'state', 'running', 'lease_until', int(now + lease))
-            redis.call('ZADD', QUEUE, int(now + lease), id)
+            resume(id, worker, lease, now)
             hand_out(id, h, token)
         end
     end
@@ -90,18 +92,18 @@ end
 -- so the worker may still finish late while nobody has claimed the job since.
 local function count_crash(id, h)
     h.unknown = '1'
-    if h.abandoned == '1' then
-        redis.call('HDEL', JOB .. id, 'abandoned')
-        redis.call('HSET', JOB .. id, 'state', 'waiting')
+    redis.call('HDEL', JOB .. id, 'abandoned')
+    if h.token ~= '' and h.counted == h.token then
+        redis.call('HSET', JOB .. id, 'state', 'waiting', 'unknown', '1')
         return true
     end
-    h.attempts = int(tonumber(h.attempts) + 1)
-    h.crashes = int(tonumber(h.crashes == '' and '0' or h.crashes) + 1)
+    h.attempts = int((tonumber(h.attempts) or 0) + 1)
+    h.crashes = int((tonumber(h.crashes) or 0) + 1)
     if h.first_failed == '' then
         h.first_failed = int(now)
     end
     redis.call('HSET', JOB .. id, 'state', 'waiting', 'attempts', h.attempts, 'crashes', h.crashes, 'unknown', '1',
-        'first_failed', h.first_failed)
+        'first_failed', h.first_failed, 'counted', h.token)
     local lost = redis.call('HGET', JOB .. id, 'worker') or ''
     note_attempt(id, h.run, tonumber(h.attempts), cjson.encode({ n = tonumber(h.attempts), outcome = 'crashed', worker = lost,
         started = tonumber(h.started) or now, ended = now,
@@ -152,9 +154,11 @@ end
 
 -- True when the job may be handed out; otherwise it has left the due range.
 local function is_ready(id, h)
-    if h.state ~= 'waiting' and h.state ~= 'running' then
+    if h.state == 'parked' then
+        redis.call('ZADD', QUEUE, far(h.seq), id)
+    elseif h.state ~= 'waiting' and h.state ~= 'running' then
         redis.call('ZREM', QUEUE, id)
-    elseif h.state == 'running' and tonumber(h.lease_until) > now then
+    elseif h.state == 'running' and (tonumber(h.lease_until) or 0) > now then
         redis.call('ZADD', QUEUE, h.lease_until, id)
     elseif h.state == 'running' and spares then
         redis.call('ZADD', QUEUE, int(now + ELSEWHERE), id)
@@ -200,17 +204,25 @@ local function size_of(id, h)
     return size
 end
 
+-- Bounded by the bytes of the claim, but one of any size: it is not kept in hand.
+local function meet(id)
+    local size = redis.call('STRLEN', BODY .. id)
+    if size == 0 then
+        redis.call('ZREM', QUEUE, id)
+    elseif #strangers > 0 and bytes + size > bytes_wanted then
+        left = 'bytes'
+    else
+        bytes = bytes + size
+        redis.call('ZADD', QUEUE, int(now + ELSEWHERE), id)
+        strangers[#strangers + 1] = id
+        strangers[#strangers + 1] = redis.call('GET', BODY .. id)
+    end
+end
+
 local function consider(id)
     local h = read(id)
     if not h then
-        local body = redis.call('GET', BODY .. id)
-        if body then
-            redis.call('ZADD', QUEUE, int(now + ELSEWHERE), id)
-            strangers[#strangers + 1] = id
-            strangers[#strangers + 1] = body
-        else
-            redis.call('ZREM', QUEUE, id)
-        end
+        meet(id)
         return
     end
     if not is_ready(id, h) then
@@ -230,7 +242,8 @@ local function consider(id)
         return
     end
     bytes = bytes + size
-    claimed[#claimed + 1] = id .. ' ' .. lease_out(id, h)
+    claimed[#claimed + 1] = id
+    claimed[#claimed + 1] = lease_out(id, h)
 end
 
 local looked_at = 0
@@ -248,7 +261,7 @@ while taken < wanted and left == '' and looked_at < LOOKED_AT do
 end
 
 if #claimed > 0 then
-    redis.call('HSET', worker_key, 'claim', number, 'claimed', table.concat(claimed, ' '))
+    redis.call('HSET', worker_key, 'claim', number, 'claimed', cjson.encode(claimed))
     redis.call('PEXPIRE', worker_key, 60000)
 end
 local first = redis.call('ZRANGE', QUEUE, 0, 0, 'WITHSCORES')[2]

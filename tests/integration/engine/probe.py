@@ -1,0 +1,115 @@
+"""A plugin whose actions do what tests ask of them, and tell what happened."""
+
+import asyncio
+import os
+import sys
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from pydantic import BaseModel
+
+from imbi_sdk.errors import PermanentError, PluginRateLimited, Skip, UpstreamError
+from imbi_sdk.manifest import PluginManifest
+from imbi_sdk.webhook import ActionDescriptor, WebhookActionPlugin
+
+
+@dataclass
+class Journal:
+    """What the actions of this process did, in order."""
+
+    lines: list[tuple[str, str]] = field(default_factory=list)
+    running: Counter[str] = field(default_factory=Counter)
+    most_at_once: Counter[str] = field(default_factory=Counter)
+    gate: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def of(self, phase: str) -> list[str]:
+        return [label for name, label in self.lines if name == phase]
+
+
+JOURNAL = Journal()
+
+
+class Config(BaseModel):
+    label: str = ""
+    does: str = "return"
+    seconds: float = 0.0
+    fails: int = 0
+
+
+_TRIES: Counter[str] = Counter()
+
+
+def reset() -> None:
+    JOURNAL.lines.clear()
+    JOURNAL.running.clear()
+    JOURNAL.most_at_once.clear()
+    JOURNAL.gate = asyncio.Event()
+    _TRIES.clear()
+
+
+async def act(
+    *, ctx: Any, credentials: dict[str, str], external_identifier: str, action_config: Config, event: Any
+) -> None:
+    label, lane = action_config.label, ctx.project_id
+    JOURNAL.lines.append(("start", label))
+    JOURNAL.running[lane] += 1
+    JOURNAL.most_at_once[lane] = max(JOURNAL.most_at_once[lane], JOURNAL.running[lane])
+    try:
+        await _do(action_config)
+        JOURNAL.lines.append(("end", label))
+    finally:
+        JOURNAL.running[lane] -= 1
+
+
+async def _do(config: Config) -> None:
+    _TRIES[config.label] += 1
+    if _TRIES[config.label] <= config.fails:
+        raise UpstreamError("answered 503")
+    match config.does:
+        case "wait":
+            await JOURNAL.gate.wait()
+        case "sleep":
+            await asyncio.sleep(config.seconds)
+        case "block":
+            time.sleep(config.seconds)  # noqa: ASYNC251 - blocking is what is tested
+        case "swallow":
+            await _swallow()
+        case "permanent":
+            raise PermanentError("no such release")
+        case "rate limit":
+            raise PluginRateLimited(time.time() + config.seconds)
+        case "skip":
+            raise Skip("nothing to do")
+        case "exit":
+            sys.exit(3)
+        case "die":
+            os._exit(9)
+        case "return":
+            return
+        case _:
+            raise AssertionError(config.does)
+
+
+async def _swallow() -> None:
+    while not JOURNAL.gate.is_set():
+        try:
+            await JOURNAL.gate.wait()
+        except asyncio.CancelledError:
+            JOURNAL.lines.append(("swallowed", ""))
+
+
+class Probe(WebhookActionPlugin):
+    manifest: ClassVar[PluginManifest] = PluginManifest(
+        slug="probe", name="Probe", plugin_type="webhook"
+    )
+
+    @classmethod
+    def actions(cls) -> list[ActionDescriptor]:
+        return [
+            ActionDescriptor(name="act", label="Act", callable=act, config_model=Config),
+            ActionDescriptor(
+                name="once", label="Once", callable=act, config_model=Config, idempotent=False
+            ),
+        ]

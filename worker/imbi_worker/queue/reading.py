@@ -1,0 +1,76 @@
+"""Reads for the operator's tools: one round trip for many commands, two errors to know."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any, TypeAlias
+
+from redis.asyncio import Redis
+from redis.exceptions import AuthenticationError, RedisError
+
+from imbi_sdk.queue import QueueError, QueueUnavailable
+from imbi_worker.queue.connection import is_passing
+
+Client: TypeAlias = Redis
+Command: TypeAlias = tuple[str | int | float, ...]
+
+
+@contextmanager
+def redis_errors() -> Iterator[None]:
+    """Redis' own errors as ``QueueUnavailable`` (it may answer later) or ``QueueError``."""
+    try:
+        yield
+    except (AuthenticationError, RedisError, OSError) as error:
+        # A login that is refused is a ConnectionError to redis-py 5.3, but no outage.
+        if is_passing(error) and not isinstance(error, AuthenticationError):
+            raise QueueUnavailable(f"Redis does not answer ({type(error).__name__})") from None
+        raise QueueError(f"Redis refused: {str(error)[:200]}") from None
+
+
+async def ask(client: Client, commands: Sequence[Command]) -> list[Any]:
+    """The replies to *commands*, in one round trip.
+
+    :raises QueueUnavailable: Redis does not answer
+    :raises QueueError: Redis refused
+    """
+    if not commands:
+        return []
+    with redis_errors():
+        async with client.pipeline(transaction=False) as pipe:
+            for command in commands:
+                pipe.execute_command(*command)
+            return list(await pipe.execute())
+
+
+def text(value: bytes | None) -> str:
+    """Bytes of Redis as text; what is no UTF-8 is marked, since somebody else may have written."""
+    return "" if value is None else value.decode(errors="replace")
+
+
+def number(value: bytes | str | None) -> int:
+    """A figure of Redis; 0 where there is none."""
+    try:
+        return int(float(value)) if value else 0
+    except ValueError:
+        return 0
+
+
+def when(value: bytes | str | None) -> datetime | None:
+    """A moment of Redis, in milliseconds; None where there is none or it is out of range."""
+    milliseconds = number(value)
+    if not milliseconds:
+        return None
+    try:
+        return datetime.fromtimestamp(milliseconds / 1000, tz=UTC)
+    except (OverflowError, OSError, ValueError):
+        return None
+
+
+def server_time(reply: Any) -> datetime:
+    """The reply to TIME, which redis-py gives as a pair of numbers."""
+    seconds, microseconds = reply
+    return datetime.fromtimestamp(int(seconds) + int(microseconds) / 1_000_000, tz=UTC)
+
+
+def texts(found: Mapping[bytes, bytes]) -> dict[str, str]:
+    return {text(name): text(value) for name, value in found.items()}
