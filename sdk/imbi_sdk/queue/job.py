@@ -1,6 +1,6 @@
 """The values that cross the queue: a rule as the gateway parsed it, a job as it lies in Redis."""
 
-from typing import Annotated, Any, Final, Self
+from typing import Annotated, Any, ClassVar, Final, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
@@ -20,12 +20,14 @@ Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 class _Value(BaseModel):
     # A config or an event may quote a secret: neither an error nor a repr shows one.
-    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+    model_config: ClassVar[ConfigDict] = ConfigDict(
+        frozen=True, extra="ignore", hide_input_in_errors=True
+    )
 
 
 class _OnWire(_Value):
     # Strict, so that a value means in every language what its JSON type says.
-    model_config = ConfigDict(strict=True)
+    model_config: ClassVar[ConfigDict] = ConfigDict(strict=True)
 
 
 class WebhookRule(_Value):

@@ -8,7 +8,7 @@
 local made_due = 0
 
 local function far(seq)
-    return int(FAR + tonumber(seq))
+    return int(FAR + (tonumber(seq) or 0))
 end
 
 local function is_head(lane, id)
