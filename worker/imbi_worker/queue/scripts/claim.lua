@@ -24,6 +24,7 @@
 --@include deliveries
 --@include holds
 --@include endings
+--@include leases
 
 local refused = layout_error()
 if refused then
@@ -75,12 +76,12 @@ end
 
 local last = redis.call('HMGET', worker_key, 'claim', 'claimed')
 if last[1] == number then
-    local pairs_of_it = cjson.decode(last[2] or '[]')
-    for index = 1, #pairs_of_it, 2 do
-        local id, token = pairs_of_it[index], pairs_of_it[index + 1]
+    local same = cjson.decode(last[2] or '[]')
+    for index = 1, #same, 2 do
+        local id, token = same[index], same[index + 1]
         local h = read(id)
         if h and h.token == token then
-            resume(id, worker, lease, now)
+            resume(id, redis.call('HGET', JOB .. id, 'hold'), worker, lease, now)
             hand_out(id, h, token)
         end
     end
@@ -90,6 +91,7 @@ end
 -- The run of a worker that went away: a crash, counted now. Alone on its worker
 -- it is the poison itself and is buried; in company it runs again. The token stays,
 -- so the worker may still finish late while nobody has claimed the job since.
+-- 'counted' holds the token of a run that is counted already, here or as abandoned.
 local function count_crash(id, h)
     h.unknown = '1'
     redis.call('HDEL', JOB .. id, 'abandoned')
@@ -207,7 +209,7 @@ end
 -- Bounded by the bytes of the claim, but one of any size: it is not kept in hand.
 local function meet(id)
     local size = redis.call('STRLEN', BODY .. id)
-    if size == 0 then
+    if size == 0 and redis.call('EXISTS', BODY .. id) == 0 then
         redis.call('ZREM', QUEUE, id)
     elseif #strangers > 0 and bytes + size > bytes_wanted then
         left = 'bytes'

@@ -18,7 +18,7 @@ end
 local function job_hash(id)
     local names = { 'handler', 'plugin', 'lane', 'seq', 'state', 'token', 'lease_until', 'delivery',
         'digest', 'project', 'enqueued', 'attempts', 'run', 'hold', 'started', 'headed', 'crashes',
-        'first_failed', 'deferred_since', 'not_before', 'worker' }
+        'first_failed', 'deferred_since', 'not_before', 'worker', 'counted' }
     local values = redis.call('HMGET', JOB .. id, unpack(names))
     local h = {}
     for index, name in ipairs(names) do
@@ -57,7 +57,8 @@ local function finish_job(id, h, ending, now)
     if h.hold ~= '' then
         redis.call('ZREM', PARKED .. h.hold, id)
     end
-    redis.call('HDEL', JOB .. id, 'token', 'lease_until', 'hold', 'held_since', 'pass', 'alone')
+    redis.call('HDEL', JOB .. id, 'token', 'lease_until', 'hold', 'held_since', 'pass', 'alone',
+        'counted', 'abandoned')
     redis.call('HSET', JOB .. id, 'state', ending.state, 'ended', int(now), 'attempts', attempts,
         'reason', ending.reason, 'error', ending.error, 'status', ending.status)
     if dead then
@@ -94,7 +95,7 @@ local function sweep_aborts(now)
     end
     for _, id in ipairs(redis.call('ZRANGE', ABORT, 0, 99)) do
         local h = job_hash(id)
-        if h.state == 'running' and tonumber(h.lease_until) > now then
+        if h.state == 'running' and (tonumber(h.lease_until) or 0) > now then
             running[#running + 1] = id
         elseif h.state == 'waiting' or h.state == 'parked' or h.state == 'running' then
             finish_job(id, h, { state = 'cancelled', reason = 'cancelled', error = '',

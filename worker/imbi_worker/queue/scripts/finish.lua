@@ -14,7 +14,8 @@
 -- Reply  for each attempt: ok | overtaken (buried for the sake of its lane) | lost
 --
 -- Guarantees: each entry is fenced by its token; a lost one changes nothing. A call
--- repeated after a lost reply finds its tokens gone and changes nothing either.
+-- repeated after a lost reply finds its tokens gone (abandoned: its run counted) and
+-- changes nothing either.
 -- Frees before it stores, and works while Redis is full.
 --@include layout
 --@include lanes
@@ -30,7 +31,7 @@ local now = now_ms()
 local patience = tonumber(next_arg())
 
 local function set_aside(id)
-    redis.call('HDEL', JOB .. id, 'token', 'lease_until', 'alone', 'abandoned')
+    redis.call('HDEL', JOB .. id, 'token', 'lease_until', 'alone', 'abandoned', 'counted')
     redis.call('DEL', IN_PROGRESS .. id)
 end
 
@@ -46,7 +47,8 @@ end
 
 local function bury_overtaken(id, h, entry)
     finish_job(id, h, { state = 'dead', reason = 'overtaken', status = 'failed', duration = entry.duration,
-        error = 'it held its lane too long while others of its integration succeeded: ' .. entry.error }, now)
+        error = 'it held its lane too long while others of its integration succeeded: '
+            .. (entry.error ~= '' and entry.error or entry.reason) }, now)
     return 'overtaken'
 end
 
@@ -100,22 +102,34 @@ end
 
 local ENDS = { succeeded = true, skipped = true, dead = true, cancelled = true }
 
+-- The token stays: its worker renews the lease while the action lives. If that was lost
+-- meanwhile and the job parked, it stays so until the renewal.
+local function abandon(id, h)
+    redis.call('HSET', JOB .. id, 'attempts', h.attempts, 'abandoned', '1', 'unknown', '1', 'counted', h.token)
+    redis.call('HSETNX', JOB .. id, 'first_failed', int(now))
+    return 'ok'
+end
+
 local function settle(id, entry)
     local h = job_hash(id)
     if h.token == '' or h.token ~= entry.token then
         return 'lost'
     end
+    -- A run that was counted already, as a crash or as abandoned, is not counted again when
+    -- its worker comes back late; what it says of it now stands in place of the record.
+    local used = tonumber(h.attempts) or 0
+    local is_counted = h.counted == h.token
+    h.attempts = int((entry.counts == '1' and not is_counted) and used + 1 or used)
+    if entry.record ~= '' then
+        note_attempt(id, h.run, is_counted and used or used + 1, entry.record)
+    end
+    if entry.kind == 'abandoned' then
+        return abandon(id, h)
+    end
     if h.hold ~= '' then
         redis.call('ZREM', PARKED .. h.hold, id)
         redis.call('HDEL', JOB .. id, 'hold', 'held_since')
         h.hold = ''
-    end
-    -- A crash that was counted already is not counted again when the worker comes back late.
-    local used = tonumber(h.attempts == '' and '0' or h.attempts)
-    local counts = entry.counts == '1' and h.state == 'running'
-    h.attempts = int(counts and used + 1 or used)
-    if entry.record ~= '' then
-        note_attempt(id, h.run, used + 1, entry.record)
     end
     if ENDS[entry.kind] then
         finish_job(id, h, { state = entry.kind, reason = entry.reason, error = entry.error,
@@ -125,11 +139,8 @@ local function settle(id, entry)
         return retry(id, h, entry)
     elseif entry.kind == 'deferred' then
         return defer(id, h, entry)
-    elseif entry.kind == 'released' then
-        return release(id, h, entry)
     end
-    redis.call('HSET', JOB .. id, 'attempts', h.attempts, 'abandoned', '1', 'unknown', '1')
-    return 'ok'
+    return release(id, h, entry)
 end
 
 local reply = {}

@@ -42,7 +42,7 @@ local function unpark(id, scope, now)
     if h[5] ~= 'parked' then
         return
     end
-    redis.call('HINCRBY', JOB .. id, 'held_ms', int(math.max(0, now - tonumber(h[4] or int(now)))))
+    redis.call('HINCRBY', JOB .. id, 'held_ms', int(math.max(0, now - (tonumber(h[4]) or now))))
     redis.call('HDEL', JOB .. id, 'hold', 'held_since')
     -- 'pass' lets it through the hold that is still half open.
     redis.call('HSET', JOB .. id, 'state', 'waiting', 'pass', scope)

@@ -30,13 +30,15 @@ end
 redis.call('ZREM', DEAD, id)
 redis.call('DECRBY', 'imbi:dead-bytes', redis.call('STRLEN', BODY .. id))
 redis.call('DEL', RESULT .. id)
+-- A mark set on the dead letter must not hit the job that runs again.
+redis.call('ZREM', ABORT, id)
 if body ~= '' then
     redis.call('SET', BODY .. id, body)
 end
 local moved = tonumber(redis.call('GET', 'imbi:lane-moved:' .. lane) or '0')
 local later_ran = lane ~= '' and moved > tonumber(h[3] or '0')
 redis.call('HDEL', JOB .. id, 'reason', 'error', 'status', 'ended', 'crashes', 'first_failed', 'deferred_since',
-    'held_ms', 'unknown', 'not_before', 'unresolved', 'abandoned')
+    'held_ms', 'unknown', 'not_before', 'unresolved')
 local seq, headed = join_lane(id, lane, now)
 redis.call('HSET', JOB .. id, 'state', 'waiting', 'seq', seq, 'headed', headed, 'attempts', 0,
     'run', tonumber(h[7] or '1') + 1, 'replayed_by', actor)
