@@ -1,0 +1,267 @@
+"""A desk at one Redis where a test plays gateway and workers, step by step, without an engine."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import Any, cast
+
+from redis.asyncio import Redis
+
+from factories import WEBHOOK, make_event, make_rules, make_signer, make_targets
+from imbi_sdk.queue import ActionQueue, Enqueued, Lane, arq_deserializer, by_project_and_plugin, keys
+from imbi_sdk.queue.scripts import load_script
+from imbi_worker.queue.claims import SCRIPTS, Claim, ClaimedJob, Claimer, Request
+from imbi_worker.queue.dead_letters import Replayed, replay
+from imbi_worker.queue.finishing import Ending, Finisher, Kind
+from imbi_worker.queue.janitor import Janitor, Retention
+
+LEASE = timedelta(seconds=15)
+PATIENCE = timedelta(minutes=30)
+SLUGS = ("github", "sonar", "pagerduty")
+MINUTE = 60_000
+_RENEW = load_script("renew", SCRIPTS)
+_ALONE = load_script("alone", SCRIPTS)
+
+
+@dataclass
+class Desk:
+    """Each method is one call of one script, or one look at what lies in Redis."""
+
+    redis: "Redis[bytes]"
+    lane: Lane = by_project_and_plugin
+    slugs: tuple[str, ...] = SLUGS
+    claimers: dict[str, Claimer] = field(default_factory=dict)
+
+    # --- the gateway
+
+    @property
+    def queue(self) -> ActionQueue:
+        return ActionQueue(self.redis, signer=make_signer(), lane=self.lane)
+
+    async def enqueue(
+        self,
+        *handlers: str,
+        projects: Sequence[str] = ("p-1",),
+        delivery: str = "delivery-1",
+        event: Mapping[str, Any] | None = None,
+        plugin_ids: Mapping[str, str] | None = None,
+        nonce: str | None = None,
+    ) -> Enqueued:
+        return await self.queue.enqueue_delivery(
+            delivery=delivery,
+            webhook_id=WEBHOOK,
+            event=make_event() if event is None else event,
+            rules=make_rules(*handlers or ("github#sync",)),
+            targets=make_targets(*projects),
+            plugin_ids=plugin_ids,
+            nonce=nonce,
+        )
+
+    async def job(self, *handlers: str, **options: Any) -> str:
+        """Enqueue one job and return its id."""
+        return (await self.enqueue(*handlers, **options)).jobs[0].id
+
+    async def jobs(self, count: int, **options: Any) -> list[str]:
+        """One job for each of *count* projects, so each in a lane of its own."""
+        projects = [f"p-{number}" for number in range(1, count + 1)]
+        return [job.id for job in (await self.enqueue(projects=projects, **options)).jobs]
+
+    async def line(self, count: int, **options: Any) -> list[str]:
+        """One job from each of *count* deliveries, all in one lane."""
+        return [
+            await self.job(delivery=f"delivery-{number}", **options)
+            for number in range(1, count + 1)
+        ]
+
+    # --- the workers
+
+    def claimer(self, worker: str) -> Claimer:
+        if worker not in self.claimers:
+            self.claimers[worker] = Claimer(
+                self.redis, queue=keys.QUEUE, worker=worker, lease=LEASE, slugs=self.slugs
+            )
+        return self.claimers[worker]
+
+    async def claim(
+        self,
+        worker: str = "w1",
+        *,
+        jobs: int = 100,
+        event_bytes: int = 64 * 1024 * 1024,
+        is_idle: bool = True,
+        spares_expired: bool = False,
+        graph_answers: bool = True,
+    ) -> Claim:
+        request = Request(jobs, event_bytes, is_idle, spares_expired, graph_answers)
+        return await self.claimer(worker).claim(request)
+
+    async def claim_again(self, worker: str = "w1") -> Claim:
+        """The claim before, once more, as after a lost reply."""
+        self.claimer(worker)._number -= 1
+        return await self.claim(worker)
+
+    async def claim_one(self, worker: str = "w1", **options: Any) -> ClaimedJob:
+        (job,) = (await self.claim(worker, **options)).jobs
+        return job
+
+    async def claimed_ids(self, worker: str = "w1", **options: Any) -> list[str]:
+        return [job.id for job in (await self.claim(worker, **options)).jobs]
+
+    async def finish(self, *endings: Ending, patience: timedelta = PATIENCE) -> list[str]:
+        finisher = Finisher(
+            self.redis, queue=keys.QUEUE, patience=patience, on_settled=lambda _, __: None
+        )
+        return await finisher._call(endings)
+
+    async def end(
+        self, job: ClaimedJob, kind: Kind, *, patience: timedelta = PATIENCE, **fields: Any
+    ) -> str:
+        """Finish one claimed job; a retry waits a minute and a deferral, too, if not told."""
+        (reply,) = await self.finish(ending(job, kind, **fields), patience=patience)
+        return reply
+
+    async def succeed(self, job: ClaimedJob) -> None:
+        assert await self.end(job, "succeeded", status="succeeded") == "ok"
+
+    async def bury(self, job: ClaimedJob, error: str = "HTTP 404") -> None:
+        fields = {"reason": "permanent error", "error": error, "status": "failed"}
+        assert await self.end(job, "dead", **fields) == "ok"
+
+    async def rate_limit(self, job: ClaimedJob, scope: str, *, seconds: float = 60) -> str:
+        until = await self.now() + int(seconds * 1000)
+        return await self.end(job, "deferred", counts=False, reason="429", wait_ms=until, hold=scope)
+
+    async def renew(self, *jobs: ClaimedJob) -> list[int]:
+        flat = [text for job in jobs for text in (job.id, job.token)]
+        lease = int(LEASE / timedelta(milliseconds=1))
+        return list(await _RENEW(self.redis, [keys.QUEUE], [keys.LAYOUT, lease, *flat]))
+
+    async def note_alone(self, job: ClaimedJob) -> int:
+        arguments = [keys.LAYOUT, job.id, job.token]
+        return int(await _ALONE(self.redis, [keys.QUEUE], arguments))
+
+    async def crash(self, job: str) -> None:
+        """The holder goes away, and its lease runs out."""
+        past = await self.now() - 1
+        await self.redis.hset(f"{keys.JOB}{job}", "lease_until", str(past))
+        await self.redis.zadd(keys.QUEUE, {job: past}, xx=True)
+
+    async def abort(self, job: str) -> None:
+        """The mark of a stock client's ``Job.abort()``."""
+        await self.redis.zadd(keys.ABORT, {job: await self.now()})
+
+    async def replay(self, job: str, *, body: bytes = b"", reason: str = "mended") -> Replayed:
+        return await replay(
+            self.redis, queue=keys.QUEUE, job=job, actor="ann@example.org", reason=reason, body=body
+        )
+
+    async def tidy(self, retention: Retention | None = None) -> tuple[int, list[str]]:
+        """A janitor's round, whenever the last one was."""
+        await self.redis.delete("imbi:janitor")
+        janitor = Janitor(
+            self.redis, queue=keys.QUEUE, worker="w1", retention=retention or Retention()
+        )
+        return await janitor.tidy()
+
+    # --- time
+
+    async def now(self) -> int:
+        seconds, micros = await self.redis.time()
+        return int(seconds) * 1000 + int(micros) // 1000
+
+    async def make_due(self, job: str) -> None:
+        """As if the wait of a retry or deferral were over."""
+        past = await self.now() - 1
+        await self.redis.hset(f"{keys.JOB}{job}", "not_before", str(past))
+        await self.redis.zadd(keys.QUEUE, {job: past}, xx=True)
+
+    async def look_again(self) -> None:
+        """As if everything that was put off for some seconds were due again."""
+        past = await self.now() - 1
+        near = await self.redis.zrangebyscore(keys.QUEUE, past, past + MINUTE)
+        if near:
+            await self.redis.zadd(keys.QUEUE, dict.fromkeys(near, past))
+
+    async def end_hold(self, scope: str) -> None:
+        """As if the end of a hold had come."""
+        await self.redis.zadd(keys.HOLDS, {scope: await self.now() - 1}, xx=True)
+
+    async def pause(self, scope: str) -> None:
+        """A hold without an end, as an operator sets it."""
+        await self.redis.zadd(keys.HOLDS, {scope: "inf"})
+        facts = {"kind": "pause", "reason": "maintenance", "actor": "ann", "step": 0}
+        await self.redis.hset(f"{keys.HOLD}{scope}", mapping=facts)
+
+    # --- looking
+
+    async def hash(self, job: str) -> dict[str, str]:
+        return await self.facts(f"{keys.JOB}{job}")
+
+    async def facts(self, key: str) -> dict[str, str]:
+        found = await self.redis.hgetall(key)
+        return {name.decode(): value.decode() for name, value in found.items()}
+
+    async def state(self, job: str) -> str:
+        return (await self.hash(job)).get("state", "")
+
+    async def score(self, job: str) -> float | None:
+        return await self.redis.zscore(keys.QUEUE, job)
+
+    async def is_far(self, job: str) -> bool:
+        score = await self.score(job)
+        return score is not None and score >= keys.FAR
+
+    async def is_due(self, job: str) -> bool:
+        score = await self.score(job)
+        return score is not None and score <= await self.now()
+
+    async def due(self) -> set[str]:
+        found = await self.redis.zrangebyscore(keys.QUEUE, "-inf", await self.now())
+        return {job.decode() for job in found}
+
+    async def delivery(self, delivery: str = "delivery-1") -> dict[str, str]:
+        return await self.facts(f"{keys.DELIVERY}{delivery}")
+
+    async def events(self, delivery: str = "delivery-1") -> int:
+        return int(await self.redis.hlen(f"{keys.EVENT}{delivery}"))
+
+    async def counter(self, name: str) -> int:
+        return int(await self.redis.hget(keys.COUNTERS, name) or 0)
+
+    async def tokens(self) -> int:
+        """How many idle workers would wake."""
+        return int(await self.redis.llen(keys.WAKE))
+
+    async def parked(self, scope: str) -> list[str]:
+        return [job.decode() for job in await self.redis.zrange(f"{keys.PARKED}{scope}", 0, -1)]
+
+    async def result(self, job: str) -> dict[str, Any]:
+        body = await self.redis.get(f"{keys.RESULT}{job}")
+        assert body is not None
+        return arq_deserializer(body)
+
+    async def outcomes(self) -> list[dict[str, str]]:
+        return await self._entries(keys.OUTCOMES)
+
+    async def audit(self) -> list[dict[str, str]]:
+        return await self._entries(keys.AUDIT)
+
+    async def _entries(self, stream: str) -> list[dict[str, str]]:
+        return [
+            {name.decode(): value.decode() for name, value in fields.items()}
+            for _, fields in await self.redis.xrange(stream)
+        ]
+
+    async def everything(self) -> dict[bytes, tuple[bytes, int]]:
+        """Every key with its bytes and the moment it expires, to be compared."""
+        found = {}
+        for key in sorted(await self.redis.keys("*")):
+            bytes_ = cast("bytes", await self.redis.dump(key))
+            found[key] = (bytes_, int(await self.redis.pexpiretime(key)))
+        return found
+
+
+def ending(job: ClaimedJob, kind: Kind, **fields: Any) -> Ending:
+    if kind == "retry":
+        fields = {"wait_ms": MINUTE, "error": "HTTPError: HTTP 503", **fields}
+    return replace(Ending(job.id, job.token, kind), **fields)

@@ -1,0 +1,204 @@
+"""What holds between any two scripts, looked up in Redis itself and not through the scripts."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TypeVar
+
+from redis.asyncio import Redis
+
+from imbi_sdk.queue import keys
+
+UNFINISHED = {"waiting", "running", "parked"}
+Value = TypeVar("Value")
+GOOD_ENDS = {"succeeded", "skipped", "cancelled"}
+
+
+@dataclass(frozen=True)
+class Picture:
+    """All of the queue's state at one moment."""
+
+    now: int
+    scores: dict[str, float]
+    jobs: dict[str, dict[str, str]]
+    lanes: dict[str, dict[str, float]]
+    parked: dict[str, set[str]]
+    deliveries: dict[str, dict[str, str]]
+    events: dict[str, set[str]]
+    bodies: dict[str, int]
+    dead: set[str]
+    dead_bytes: int
+    expiring: set[str]
+    counters: dict[str, str]
+    tokens: int
+
+    def unfinished(self) -> dict[str, dict[str, str]]:
+        return {job: facts for job, facts in self.jobs.items() if facts["state"] in UNFINISHED}
+
+
+async def look(redis: "Redis[bytes]") -> Picture:
+    names = sorted(key.decode() for key in await redis.keys("*"))
+    hashes = [n for n in names if n.startswith((keys.JOB, keys.DELIVERY, keys.EVENT))]
+    zsets = [n for n in names if n.startswith((keys.LANE, keys.PARKED))]
+    bodies = [n for n in names if n.startswith(keys.BODY)]
+    async with redis.pipeline(transaction=True) as pipe:
+        pipe.time()
+        pipe.zrange(keys.QUEUE, 0, -1, withscores=True)
+        pipe.zrange(keys.DEAD, 0, -1)
+        pipe.get(keys.DEAD_BYTES)
+        pipe.hgetall(keys.COUNTERS)
+        pipe.llen(keys.WAKE)
+        for name in hashes:
+            pipe.hgetall(name)
+        for name in zsets:
+            pipe.zrange(name, 0, -1, withscores=True)
+        for name in bodies:
+            pipe.strlen(name)
+        for name in names:
+            pipe.pttl(name)
+        found = iter(await pipe.execute())
+    seconds, micros = next(found)
+    scores, dead, dead_bytes, counters, tokens = (next(found) for _ in range(5))
+    facts = {name: _text(next(found)) for name in hashes}
+    members = {name: {job.decode(): score for job, score in next(found)} for name in zsets}
+    sizes = {name: int(next(found)) for name in bodies}
+    expiring = {name for name in names if next(found) >= 0}
+    return Picture(
+        now=seconds * 1000 + micros // 1000,
+        scores={job.decode(): score for job, score in scores},
+        jobs=_below(keys.JOB, facts),
+        lanes=_below(keys.LANE, members),
+        parked={hold: set(jobs) for hold, jobs in _below(keys.PARKED, members).items()},
+        deliveries=_below(keys.DELIVERY, facts),
+        events={name: set(events) for name, events in _below(keys.EVENT, facts).items()},
+        bodies=_below(keys.BODY, sizes),
+        dead={job.decode() for job in dead},
+        dead_bytes=int(dead_bytes or 0),
+        expiring=expiring,
+        counters=_text(counters),
+        tokens=tokens,
+    )
+
+
+async def broken(redis: "Redis[bytes]") -> list[str]:
+    """What does not hold, one sentence each."""
+    picture = await look(redis)
+    return [
+        problem
+        for check in (_queue, _lanes, _parked, _leases, _bodies, _deliveries, _upkeep)
+        for problem in check(picture)
+    ]
+
+
+def _queue(picture: Picture) -> Iterator[str]:
+    unfinished = picture.unfinished()
+    for job in unfinished.keys() - picture.scores.keys():
+        yield f"job {job} is {unfinished[job]['state']} and not in the queue"
+    for job in picture.scores.keys() - unfinished.keys():
+        if job in picture.jobs or job not in picture.bodies:
+            yield f"job {job} is in the queue and has ended or never was"
+
+
+def _lanes(picture: Picture) -> Iterator[str]:
+    unfinished = picture.unfinished()
+    expected: dict[str, dict[str, float]] = {}
+    for job, facts in unfinished.items():
+        if facts["lane"]:
+            expected.setdefault(facts["lane"], {})[job] = float(facts["seq"])
+    if expected != picture.lanes:
+        yield f"the lanes hold {picture.lanes}, their unfinished jobs are {expected}"
+    for lane, members in picture.lanes.items():
+        for job in sorted(members, key=members.__getitem__)[1:]:
+            if picture.scores.get(job, keys.FAR) < keys.FAR:
+                yield f"I1: job {job} can run before the head of lane {lane}"
+
+
+def _parked(picture: Picture) -> Iterator[str]:
+    for job, facts in picture.unfinished().items():
+        hold = facts.get("hold", "")
+        if (facts["state"] == "parked") != bool(hold):
+            yield f"job {job} is {facts['state']} with hold {hold!r}"
+        if hold and job not in picture.parked.get(hold, set()):
+            yield f"job {job} is not among those parked under {hold}"
+        if facts["state"] == "parked" and picture.scores.get(job, 0) < keys.FAR:
+            yield f"job {job} is parked and can run"
+    for hold, jobs in picture.parked.items():
+        for job in jobs:
+            if picture.jobs.get(job, {}).get("hold") != hold:
+                yield f"job {job} is parked under {hold} and does not know"
+
+
+def _leases(picture: Picture) -> Iterator[str]:
+    live: Counter[str] = Counter()
+    for job, facts in picture.unfinished().items():
+        if facts["state"] != "running":
+            continue
+        if not facts.get("token") or not facts.get("lease_until"):
+            yield f"job {job} runs without a lease"
+        elif int(facts["lease_until"]) > picture.now and facts["lane"]:
+            live[facts["lane"]] += 1
+            if min(picture.lanes[facts["lane"]].items(), key=lambda pair: pair[1])[0] != job:
+                yield f"I2: job {job} runs and is not the head of its lane"
+    yield from (f"I2: {count} jobs of lane {lane} run" for lane, count in live.items() if count > 1)
+
+
+def _bodies(picture: Picture) -> Iterator[str]:
+    for job, facts in picture.jobs.items():
+        state, has_body = facts["state"], job in picture.bodies
+        if (state == "dead") != (job in picture.dead):
+            yield f"job {job} is {state}, and the index of dead letters differs"
+        if state in UNFINISHED and not has_body:
+            yield f"job {job} is {state} and its body is gone"
+        if state in GOOD_ENDS and has_body:
+            yield f"job {job} is {state} and its body is still there"
+        if (state in GOOD_ENDS) != (f"{keys.JOB}{job}" in picture.expiring):
+            yield f"job {job} is {state}, and its hash is kept for the wrong time"
+        if f"{keys.BODY}{job}" in picture.expiring:
+            yield f"the body of job {job} expires"
+    size = sum(picture.bodies.get(job, 0) for job in picture.dead)
+    if size != picture.dead_bytes:
+        yield f"dead letters have {size} bytes, {picture.dead_bytes} are counted"
+
+
+def _deliveries(picture: Picture) -> Iterator[str]:
+    for delivery, record in picture.deliveries.items():
+        jobs = {
+            job: facts for job, facts in picture.jobs.items() if facts["delivery"] == delivery
+        }
+        projects = Counter(f["project"] for f in jobs.values() if f["state"] in UNFINISHED)
+        if int(record.get("open", 0)) != projects.total():
+            yield f"delivery {delivery}: open is {record.get('open')}, not {projects.total()}"
+        counted = {
+            name.removeprefix("open:"): int(value)
+            for name, value in record.items()
+            if name.startswith("open:") and value != "0"
+        }
+        if counted != dict(projects):
+            yield f"delivery {delivery}: open projects are {counted}, not {dict(projects)}"
+        needed = {f["digest"] for f in jobs.values() if f["state"] in {*UNFINISHED, "dead"}} - {""}
+        if picture.events.get(delivery, set()) != needed:
+            yield f"delivery {delivery}: the stored events are not the ones referred to"
+        is_needed = bool(needed) or projects.total() > 0
+        is_dead = any(facts["state"] == "dead" for facts in jobs.values())
+        if not is_dead and is_needed == (f"{keys.DELIVERY}{delivery}" in picture.expiring):
+            yield f"delivery {delivery} is kept for the wrong time"
+    for delivery in picture.events.keys() - picture.deliveries.keys():
+        yield f"delivery {delivery} has an event and no record"
+
+
+def _upkeep(picture: Picture) -> Iterator[str]:
+    for name, count in picture.counters.items():
+        if name.startswith("repairs:"):
+            yield f"{count} repairs were made: {name}"
+    if picture.tokens > 64:
+        yield f"{picture.tokens} tokens lie in the wake list"
+
+
+def _text(fields: dict[bytes, bytes]) -> dict[str, str]:
+    return {name.decode(): value.decode() for name, value in fields.items()}
+
+
+def _below(prefix: str, found: dict[str, Value]) -> dict[str, Value]:
+    return {
+        name.removeprefix(prefix): value for name, value in found.items() if name.startswith(prefix)
+    }
