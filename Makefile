@@ -37,7 +37,7 @@ check: $(VENV)/.dev
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 	$(VENV)/bin/basedpyright
-	$(VENV)/bin/basedpyright --verifytypes imbi_sdk --ignoreexternal
+	PYTHONPATH=sdk $(VENV)/bin/basedpyright --verifytypes imbi_sdk --ignoreexternal
 	$(VENV)/bin/lint-imports
 
 bench: $(VENV)/.dev

@@ -91,10 +91,11 @@ class Room:
             yield engine
         finally:
             engine.drain()
-            await asyncio.wait_for(task, 20)
-            engine._parts.watchdog._exit_at = None  # the process is the test's own
-            await engine.close()
-            await graph.close()
+            try:
+                await asyncio.wait_for(task, 20)
+            finally:
+                await engine.close()
+                await graph.close()
 
     async def job(self, id_: str) -> dict[str, str]:
         stored = await self.redis.hgetall(f"{keys.JOB}{id_}")

@@ -165,7 +165,7 @@ class Engine(Worker):
             for chore in chores:
                 chore.cancel()
             await asyncio.gather(*chores, return_exceptions=True)
-            parts.watchdog.stop()
+            parts.watchdog.stop(keeps_exit=self.has_unfinished)
 
     async def close(self) -> None:
         """Says goodbye and closes Redis; arq's ``run`` calls it last."""

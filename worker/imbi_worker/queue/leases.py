@@ -73,8 +73,10 @@ class Watchdog:
         self._thread = threading.Thread(target=self._run, name="imbi-watchdog", daemon=True)
         self._thread.start()
 
-    def stop(self) -> None:
-        """Renews no more. The forced exit, once set, stays armed until the process ends."""
+    def stop(self, *, keeps_exit: bool) -> None:
+        """Renew no more. With *keeps_exit* the forced exit stays armed: an action still runs."""
+        if not keeps_exit:
+            self._exit_at = None
         self._stopped.set()
         self._at_once.set()
 
