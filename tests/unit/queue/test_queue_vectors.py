@@ -14,7 +14,7 @@ from imbi_sdk.queue.signing import canonical, event_digest, signed_text
 from imbi_sdk.queue.wire import decode, dump, encode
 
 
-def every(section: str) -> Any:
+def every(section: str) -> pytest.MarkDecorator:
     entries = vectors()[section]
     assert entries, f"no vectors in {section}"
     return pytest.mark.parametrize("vector", entries, ids=lambda vector: vector["name"])
@@ -27,10 +27,11 @@ def signer_of(*keys: str) -> Signer:
 @every("job_ids")
 def test_the_facts_of_a_job_give_its_id(vector: dict[str, Any]) -> None:
     """The text that is hashed is the JSON array of the facts, and the id is its first 128 bits."""
-    facts = [vector[name] for name in ("webhook_id", "delivery", "project_id", "handler")]
-    assert job_id(*facts, vector["occurrence"]) == vector["id"]
+    names = ("webhook_id", "delivery", "project_id", "handler", "occurrence")
+    facts = {name: vector[name] for name in names}
+    assert job_id(**facts) == vector["id"]
     assert event_digest(vector["text"].encode())[:32] == vector["id"]
-    assert json.loads(vector["text"]) == [*facts, vector["occurrence"]]
+    assert json.loads(vector["text"]) == list(facts.values())
 
 
 @every("delivery_ids")
