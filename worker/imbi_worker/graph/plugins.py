@@ -47,6 +47,11 @@ RETURN p.id AS plugin_id, coalesce(p.plugin_slug, '') AS plugin_slug, p.label AS
 ORDER BY service_slug, plugin_slug, plugin_id
 """
 
+_CURRENT = """
+MATCH (p:Plugin {id: $plugin_id})
+RETURN p.plugin_configuration AS configuration
+"""
+
 # The property locks the node before its configuration is read: under Neo4j's read-committed
 # isolation two writers could otherwise both find what they expect. It is gone at the commit.
 _LOCK = """
@@ -113,11 +118,13 @@ class Neo4jGraph:
         self, plugin_id: str, *, expected: str | None, new: str | None
     ) -> bool:
         async def compare_and_set(transaction: Transaction) -> bool:
-            found = await rows(transaction, _LOCK, plugin_id=plugin_id)
-            if not found:
-                raise PluginRecordMissing(plugin_id)
-            if found[0]["configuration"] != expected:
-                return False
+            # Looked at before the lock too: a loser that writes nothing is in nobody's way.
+            for look in (_CURRENT, _LOCK):
+                found = await rows(transaction, look, plugin_id=plugin_id)
+                if not found:
+                    raise PluginRecordMissing(plugin_id)
+                if found[0]["configuration"] != expected:
+                    return False
             await rows(transaction, _REPLACE, plugin_id=plugin_id, configuration=new)
             return True
 
