@@ -1,0 +1,149 @@
+"""`imbi-worker run` as its operators know it: several pods, kills, drains, outages."""
+
+import asyncio
+import json
+import time
+
+from stage import SECRETS, Stage, until
+
+from imbi_worker.embedded import Valkey
+
+
+async def test_two_workers_share_the_work(stage: Stage) -> None:
+    first, second = await asyncio.gather(
+        stage.worker(concurrency="4"), stage.worker(concurrency="4")
+    )
+    deliveries = [
+        await stage.enqueue(
+            ("demo#work", {"label": f"job {n}", "seconds": 0.2}),
+            delivery=f"d{n}",
+            projects=("p0", "p1", "p2"),
+        )
+        for n in range(4)
+    ]
+    for delivery in deliveries:
+        await stage.until_state(delivery, "succeeded")
+    holders = {
+        json.loads((await stage.job(job.id))["attempt:1.1"])["worker"]
+        for delivery in deliveries
+        for job in delivery.jobs
+    }
+    pids = {int(holder.split("-")[-2]) for holder in holders}
+    assert pids == {first.pid, second.pid}
+
+
+async def test_a_killed_worker_loses_nothing_and_its_job_runs_again_within_20_seconds(
+    stage: Stage,
+) -> None:
+    """With the default lease of 15 s, although the timeout of its action is 300 s."""
+    victim = await stage.worker()
+    enqueued = await stage.enqueue(
+        ("demo#work", {"label": "long", "seconds": 1}), ("demo#notify", {"message": "after"})
+    )
+    await until(lambda: stage.work("long") == ["start"])
+    victim.kill()
+    killed_at = time.monotonic()
+    survivor = await stage.worker()
+    await until(lambda: stage.work("long").count("start") == 2, 25)
+    taken = time.monotonic() - killed_at
+    assert taken < 20
+    await stage.until_state(enqueued, "succeeded")
+    job = await stage.job(enqueued.jobs[0].id)
+    crash, success = json.loads(job["attempt:1.1"]), json.loads(job["attempt:1.2"])
+    assert (crash["outcome"], success["outcome"]) == ("crashed", "succeeded")
+    assert f"-{survivor.pid}-" in success["worker"]
+
+
+async def test_sigterm_lets_a_running_job_end_and_exits_0(stage: Stage) -> None:
+    worker = await stage.worker()
+    enqueued = await stage.enqueue(("demo#work", {"label": "short", "seconds": 1}))
+    await until(lambda: stage.work("short") == ["start"])
+    worker.terminate()
+    assert await worker.ended() == 0
+    assert stage.work("short") == ["start", "end"]
+    await stage.until_state(enqueued, "succeeded", within=1)
+    assert await stage.redis.zcard("imbi:workers") == 0
+
+
+async def test_a_job_beyond_the_drain_time_goes_back_without_an_attempt(stage: Stage) -> None:
+    worker = await stage.worker(drain="500ms", grace="500ms")
+    enqueued = await stage.enqueue(("demo#hang", {}))
+
+    async def runs() -> bool:
+        return (await stage.job(enqueued.jobs[0].id))["state"] == "running"
+
+    await until(runs)
+    worker.terminate()
+    assert await worker.ended(10) == 0
+    job = await stage.job(enqueued.jobs[0].id)
+    assert (job["state"], job["attempts"]) == ("waiting", "0")
+
+
+async def test_redis_killed_and_restarted_under_two_workers(
+    fragile_stage: Stage, own_valkey: Valkey
+) -> None:
+    """They stay up, reconnect, and every job of before and after ends."""
+    stage = fragile_stage
+    workers = await asyncio.gather(stage.worker(), stage.worker())
+    before = await stage.enqueue(("demo#work", {"label": "before", "seconds": 1}))
+    await until(lambda: stage.work("before") == ["start"])
+    own_valkey.kill()
+    await until(lambda: stage.work("before") == ["start", "end"])
+    own_valkey.restart()
+    await stage.redis.connection_pool.disconnect()
+    await stage.until_state(before, "succeeded")
+    after = await stage.enqueue(("demo#work", {"label": "after"}), delivery="d2")
+    await stage.until_state(after, "succeeded")
+    assert [worker.process.returncode for worker in workers] == [None, None]
+    assert stage.work("before") == ["start", "end"]
+
+
+async def test_a_graph_that_is_away_costs_no_attempt_and_other_jobs_run(stage: Stage) -> None:
+    """The jobs that need it wait; those without credentials do not."""
+    worker = await stage.worker(ready=False, log_level="debug")
+    worker.kill()
+    await worker.ended()
+    environment = stage.environment()
+    stage._graph = type(stage._graph)("bolt://127.0.0.1:1", None, stage._graph.password)
+    assert environment["NEO4J_URL"] != "bolt://127.0.0.1:1"
+    await stage.worker()
+    needs = await stage.enqueue(("demo#notify", {"message": "m"}))
+    free = await stage.enqueue(
+        ("gateway-actions#update_project", [{"path": "/ref", "from": "/payload/ref"}]),
+        delivery="d2",
+    )
+    await stage.until_state(free, "succeeded")
+
+    async def is_deferred() -> bool:
+        job = await stage.job(needs.jobs[0].id)
+        return job["state"] == "waiting" and "deferred_since" in job
+
+    await until(is_deferred, 20)
+    assert (await stage.job(needs.jobs[0].id))["attempts"] == "0"
+
+
+async def test_no_secret_stands_in_redis(stage: Stage) -> None:
+    """Jobs carry references; results, errors and records are redacted."""
+    await stage.worker(backoff="100ms", max_attempts="2")
+    enqueued = await stage.enqueue(
+        ("demo#notify", {"message": "m"}), ("demo#notify", {"message": ""}), ("demo#nope", {})
+    )
+    await stage.until_state(enqueued, "succeeded", "dead")
+    dump = b""
+    async for key in stage.redis.scan_iter():
+        dump += await stage.redis.dump(key) or b""
+        dump += key
+    for secret in SECRETS:
+        assert secret.encode() not in dump
+
+
+async def test_a_missing_key_is_named_and_nothing_starts(stage: Stage) -> None:
+    for variable in ("IMBI_AUTH_ENCRYPTION_KEY", "IMBI_WORKER_SIGNING_KEY", "REDIS_URL"):
+        environment = stage.environment()
+        del environment[variable]
+        stage.environment = lambda environment=environment, **_: environment  # type: ignore[method-assign]  # one environment, spoiled
+        worker = await stage.worker(ready=False)
+        assert await worker.ended() == 78
+        assert variable in worker.log()
+        assert "Traceback" not in worker.log()
+        del stage.environment
