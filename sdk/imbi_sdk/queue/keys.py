@@ -1,4 +1,4 @@
-"""The names in Redis.
+"""The names in Redis; ``docs/keys.md`` is this table as a page.
 
 Two families share the database: arq's own keys, which every arq client and dashboard
 reads, and ``imbi:`` keys, which hold the truth.
@@ -30,6 +30,8 @@ reads, and ``imbi:`` keys, which hold the truth.
     imbi:workers           zset    worker id -> heartbeat (ms)
     imbi:worker:<id>       hash    what a worker says of itself, its last claim
     imbi:wake              list    a token wakes one idle worker
+    imbi:janitor           string  the worker that sweeps now
+    <queue>:health-check:<worker> string  arq's health line of one worker, 30 s
 """
 
 from typing import Final
