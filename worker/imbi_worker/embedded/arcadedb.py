@@ -11,7 +11,7 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from imbi_sdk.errors import GraphUnavailable
-from imbi_worker.graph import GraphAddress, GraphMisconfigured, Neo4jGraph
+from imbi_worker.graph import GraphAddress, Neo4jGraph
 
 from .child import Child, EmbeddedServerError
 
@@ -126,7 +126,7 @@ async def can_be_read(address: GraphAddress) -> bool:
     graph = Neo4jGraph.at(address)
     try:
         await graph.verify()
-    except (GraphUnavailable, GraphMisconfigured):
+    except GraphUnavailable:
         # It listens before the database is made.
         return False
     finally:

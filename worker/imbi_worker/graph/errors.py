@@ -1,8 +1,8 @@
 """What can go wrong with the graph, and whether waiting helps.
 
 GraphUnavailable        (SDK) the database is away, slow or busy: the same call may work later
-ConfigurationError      (SDK) somebody has to correct something first
-└── GraphMisconfigured  the address, the login, the database's name or its permissions
+└── GraphMisconfigured  the address, the login, the database's name or its permissions: it will
+                        not, until somebody corrects them. To a job both are the same: it waits.
 """
 
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import neo4j.exceptions as driver
 
-from imbi_sdk.errors import ConfigurationError, GraphUnavailable
+from imbi_sdk.errors import GraphUnavailable
 
 from .address import GraphAddress
 
@@ -19,7 +19,7 @@ _SECURITY = "Neo.ClientError.Security."
 _DATABASE = "Neo.ClientError.Database."
 
 
-class GraphMisconfigured(ConfigurationError):  # noqa: N818 - a state of the world, named as one
+class GraphMisconfigured(GraphUnavailable):  # noqa: N818 - a state of the world, named as one
     """The graph answers, but not to us: waiting changes nothing."""
 
 
