@@ -2,7 +2,7 @@
 --
 -- I1  only the head of a lane (its lowest seq) has a score below FAR
 -- I2  a job is claimed only without a lane or as head, and without a live lease
--- I3  every script that removes a head ends in leave_lane, which frees the next
+-- I3  every script that removes a head ends in advance, which frees the next
 -- I4  lane and queue change only together, in one script
 
 local made_due = 0
@@ -54,17 +54,7 @@ local function join_lane(id, lane, now)
     return int(seq), headed
 end
 
-local function leave_lane(id, lane, seq, now)
-    if lane == '' then
-        return
-    end
-    local led = is_head(lane, id)
-    redis.call('ZREM', LANE .. lane, id)
-    -- Read by replay, to warn that later jobs of the lane already ran.
-    redis.call('SET', 'imbi:lane-moved:' .. lane, seq, 'PX', 30 * DAY)
-    if not led then
-        return
-    end
+local function advance(lane, now)
     local head = redis.call('ZRANGE', LANE .. lane, 0, 0)[1]
     if not head then
         return
@@ -73,5 +63,18 @@ local function leave_lane(id, lane, seq, now)
     redis.call('HSET', JOB .. head, 'headed', int(now))
     if h[1] ~= 'running' then
         place(head, lane, h[2] or '0', tonumber(h[3] or '0'), h[4] or '', now)
+    end
+end
+
+local function leave_lane(id, lane, seq, now)
+    if lane == '' then
+        return
+    end
+    local led = is_head(lane, id)
+    redis.call('ZREM', LANE .. lane, id)
+    -- Read by replay, to warn that later jobs of the lane already ran.
+    redis.call('SET', 'imbi:lane-moved:' .. lane, seq, 'PX', 30 * DAY)
+    if led then
+        advance(lane, now)
     end
 end

@@ -52,10 +52,18 @@ local function repaired(kind)
     redis.call('HINCRBY', 'imbi:counters', 'repairs:' .. kind, 1)
 end
 
-local found = redis.call('ZSCAN', QUEUE, cursor, 'COUNT', 1000)
-for index = 1, #found[2], 2 do
-    local id, score = found[2][index], tonumber(found[2][index + 1])
-    local h = redis.call('HMGET', JOB .. id, 'state', 'lane', 'seq', 'not_before', 'hold')
+-- A head whose hash is lost can be ended by no script, and its lane would stand still.
+local function free_lane(lane)
+    local head = redis.call('ZRANGE', LANE .. lane, 0, 0)[1]
+    if head and redis.call('EXISTS', JOB .. head) == 0 then
+        redis.call('ZREM', LANE .. lane, head)
+        advance(lane, now)
+        repaired('lane')
+    end
+end
+
+local function mend(id, score)
+    local h = redis.call('HMGET', JOB .. id, 'state', 'lane', 'seq', 'not_before', 'hold', 'lease_until')
     local lane, hold = h[2] or '', h[5] or ''
     if not h[1] then
         if redis.call('EXISTS', BODY .. id) == 0 then
@@ -68,10 +76,20 @@ for index = 1, #found[2], 2 do
     elseif h[1] == 'waiting' and score < FAR and not is_head(lane, id) and score > now then
         redis.call('ZADD', QUEUE, far(h[3]), id)
         repaired('waiter')
+    elseif h[1] == 'waiting' and score >= FAR then
+        free_lane(lane)
+    elseif h[1] == 'running' and score >= FAR then
+        redis.call('ZADD', QUEUE, h[6] or int(now), id)
+        repaired('lease')
     elseif h[1] == 'parked' and hold ~= 'foreign' and not redis.call('ZSCORE', HOLDS, hold) then
         unpark(id, hold, now)
         repaired('parked')
     end
+end
+
+local found = redis.call('ZSCAN', QUEUE, cursor, 'COUNT', 1000)
+for index = 1, #found[2], 2 do
+    mend(found[2][index], tonumber(found[2][index + 1]))
 end
 for _, gone in ipairs(redis.call('ZRANGEBYSCORE', 'imbi:workers', '-inf', int(now - 120000))) do
     redis.call('ZREM', 'imbi:workers', gone)
