@@ -3,15 +3,15 @@
 from collections.abc import AsyncIterator
 
 import pytest
+from desk import Desk
+from invariants import broken
 from redis.asyncio import Redis
 
-from desk import Desk
 from imbi_worker.embedded import Valkey
-from invariants import broken
 
 
 @pytest.fixture
-async def torn(redis: "Redis[bytes]") -> Desk:
+async def torn(redis: Redis) -> Desk:
     """A desk for a test that tears Redis apart on purpose; nothing is checked afterwards."""
     return Desk(redis)
 

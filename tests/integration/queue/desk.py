@@ -1,6 +1,6 @@
 """A desk at one Redis where a test plays gateway and workers, step by step, without an engine."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, cast
@@ -8,8 +8,15 @@ from typing import Any, cast
 from redis.asyncio import Redis
 
 from factories import WEBHOOK, make_event, make_rules, make_signer, make_targets
-from imbi_sdk.queue import ActionQueue, Enqueued, Lane, arq_deserializer, by_project_and_plugin, keys
-from imbi_sdk.queue.scripts import load_script
+from imbi_sdk.queue import (
+    ActionQueue,
+    Enqueued,
+    Lane,
+    arq_deserializer,
+    by_project_and_plugin,
+    keys,
+)
+from imbi_sdk.queue.scripts import Executes, load_script
 from imbi_worker.queue.claims import SCRIPTS, Claim, ClaimedJob, Claimer, Request
 from imbi_worker.queue.dead_letters import Replayed, replay
 from imbi_worker.queue.finishing import Ending, Finisher, Kind
@@ -27,7 +34,7 @@ _ALONE = load_script("alone", SCRIPTS)
 class Desk:
     """Each method is one call of one script, or one look at what lies in Redis."""
 
-    redis: "Redis[bytes]"
+    redis: Redis
     lane: Lane = by_project_and_plugin
     slugs: tuple[str, ...] = SLUGS
     claimers: dict[str, Claimer] = field(default_factory=dict)
@@ -125,11 +132,13 @@ class Desk:
 
     async def bury(self, job: ClaimedJob, error: str = "HTTP 404") -> None:
         fields = {"reason": "permanent error", "error": error, "status": "failed"}
-        assert await self.end(job, "dead", **fields) == "ok"
+        assert await self.finish(ending(job, "dead", **fields)) == ["ok"]
 
     async def rate_limit(self, job: ClaimedJob, scope: str, *, seconds: float = 60) -> str:
         until = await self.now() + int(seconds * 1000)
-        return await self.end(job, "deferred", counts=False, reason="429", wait_ms=until, hold=scope)
+        return await self.end(
+            job, "deferred", counts=False, reason="429", wait_ms=until, hold=scope
+        )
 
     async def renew(self, *jobs: ClaimedJob) -> list[int]:
         flat = [text for job in jobs for text in (job.id, job.token)]
@@ -143,7 +152,7 @@ class Desk:
     async def crash(self, job: str) -> None:
         """The holder goes away, and its lease runs out."""
         past = await self.now() - 1
-        await self.redis.hset(f"{keys.JOB}{job}", "lease_until", str(past))
+        await self.write(job, lease_until=past)
         await self.redis.zadd(keys.QUEUE, {job: past}, xx=True)
 
     async def abort(self, job: str) -> None:
@@ -172,7 +181,7 @@ class Desk:
     async def make_due(self, job: str) -> None:
         """As if the wait of a retry or deferral were over."""
         past = await self.now() - 1
-        await self.redis.hset(f"{keys.JOB}{job}", "not_before", str(past))
+        await self.write(job, not_before=past)
         await self.redis.zadd(keys.QUEUE, {job: past}, xx=True)
 
     async def look_again(self) -> None:
@@ -189,8 +198,23 @@ class Desk:
     async def pause(self, scope: str) -> None:
         """A hold without an end, as an operator sets it."""
         await self.redis.zadd(keys.HOLDS, {scope: "inf"})
-        facts = {"kind": "pause", "reason": "maintenance", "actor": "ann", "step": 0}
-        await self.redis.hset(f"{keys.HOLD}{scope}", mapping=facts)
+        facts = {"kind": "pause", "reason": "maintenance", "actor": "ann", "step": "0"}
+        await self.note(f"{keys.HOLD}{scope}", **facts)
+
+    # --- writing past the scripts
+
+    async def write(self, job: str, **fields: str | int) -> None:
+        """Fields of a job's hash."""
+        await self.note(f"{keys.JOB}{job}", **fields)
+
+    async def command(self, *words: str | float) -> Any:
+        client: Executes = self.redis
+        return await client.execute_command(*words)
+
+    async def note(self, key: str, **fields: str | int) -> None:
+        """Fields of any hash."""
+        flat = [text for pair in fields.items() for text in pair]
+        await self.command("HSET", key, *flat)
 
     # --- looking
 
@@ -198,14 +222,14 @@ class Desk:
         return await self.facts(f"{keys.JOB}{job}")
 
     async def facts(self, key: str) -> dict[str, str]:
-        found = await self.redis.hgetall(key)
+        found = await cast("Awaitable[dict[bytes, bytes]]", self.redis.hgetall(key))
         return {name.decode(): value.decode() for name, value in found.items()}
 
     async def state(self, job: str) -> str:
         return (await self.hash(job)).get("state", "")
 
     async def score(self, job: str) -> float | None:
-        return await self.redis.zscore(keys.QUEUE, job)
+        return cast("float | None", await self.redis.zscore(keys.QUEUE, job))
 
     async def is_far(self, job: str) -> bool:
         score = await self.score(job)
@@ -223,14 +247,14 @@ class Desk:
         return await self.facts(f"{keys.DELIVERY}{delivery}")
 
     async def events(self, delivery: str = "delivery-1") -> int:
-        return int(await self.redis.hlen(f"{keys.EVENT}{delivery}"))
+        return int(await self.command("HLEN", f"{keys.EVENT}{delivery}"))
 
     async def counter(self, name: str) -> int:
-        return int(await self.redis.hget(keys.COUNTERS, name) or 0)
+        return int((await self.facts(keys.COUNTERS)).get(name, 0))
 
     async def tokens(self) -> int:
         """How many idle workers would wake."""
-        return int(await self.redis.llen(keys.WAKE))
+        return int(await self.command("LLEN", keys.WAKE))
 
     async def parked(self, scope: str) -> list[str]:
         return [job.decode() for job in await self.redis.zrange(f"{keys.PARKED}{scope}", 0, -1)]
@@ -256,8 +280,8 @@ class Desk:
         """Every key with its bytes and the moment it expires, to be compared."""
         found = {}
         for key in sorted(await self.redis.keys("*")):
-            bytes_ = cast("bytes", await self.redis.dump(key))
-            found[key] = (bytes_, int(await self.redis.pexpiretime(key)))
+            text = cast("bytes", await self.redis.dump(key))
+            found[key] = (text, int(await self.command("PEXPIRETIME", key)))
         return found
 
 

@@ -36,7 +36,7 @@ class Picture:
         return {job: facts for job, facts in self.jobs.items() if facts["state"] in UNFINISHED}
 
 
-async def look(redis: "Redis[bytes]") -> Picture:
+async def look(redis: Redis) -> Picture:
     names = sorted(key.decode() for key in await redis.keys("*"))
     hashes = [n for n in names if n.startswith((keys.JOB, keys.DELIVERY, keys.EVENT))]
     zsets = [n for n in names if n.startswith((keys.LANE, keys.PARKED))]
@@ -80,7 +80,7 @@ async def look(redis: "Redis[bytes]") -> Picture:
     )
 
 
-async def broken(redis: "Redis[bytes]") -> list[str]:
+async def broken(redis: Redis) -> list[str]:
     """What does not hold, one sentence each."""
     picture = await look(redis)
     return [
@@ -162,9 +162,7 @@ def _bodies(picture: Picture) -> Iterator[str]:
 
 def _deliveries(picture: Picture) -> Iterator[str]:
     for delivery, record in picture.deliveries.items():
-        jobs = {
-            job: facts for job, facts in picture.jobs.items() if facts["delivery"] == delivery
-        }
+        jobs = {job: facts for job, facts in picture.jobs.items() if facts["delivery"] == delivery}
         projects = Counter(f["project"] for f in jobs.values() if f["state"] in UNFINISHED)
         if int(record.get("open", 0)) != projects.total():
             yield f"delivery {delivery}: open is {record.get('open')}, not {projects.total()}"

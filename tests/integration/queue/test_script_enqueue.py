@@ -4,8 +4,8 @@ import asyncio
 import json
 
 import pytest
-
 from desk import Desk
+
 from factories import HANDLER, WEBHOOK, make_context, make_event, make_rule, make_signer
 from imbi_sdk.queue import (
     ActionQueue,
@@ -149,7 +149,7 @@ async def test_duplicates_are_told_apart_within_one_call(desk: Desk) -> None:
 async def test_a_dead_or_cancelled_job_is_revived_with_the_new_body_at_the_tail(
     desk: Desk, kind: str
 ) -> None:
-    """GitHub reuses the id on *Redeliver*: new body, new run, attempts from zero, after all others."""
+    """GitHub reuses the id on *Redeliver*: new body, new run, no attempts, after all others."""
     job = await desk.job()
     claimed = await desk.claim_one()
     if kind == "dead":
@@ -281,7 +281,7 @@ async def test_another_layout_is_refused_naming_both_numbers(desk: Desk) -> None
     """Two versions that would corrupt each other do not meet; nothing is changed."""
     await desk.redis.set("imbi:layout", "7")
     before = await desk.everything()
-    with pytest.raises(QueueError, match="layout 7.*layout 1"):
+    with pytest.raises(QueueError, match=r"layout 7.*layout 1"):
         await desk.enqueue()
     assert await desk.everything() == before
 
