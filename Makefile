@@ -40,6 +40,10 @@ check: $(VENV)/.dev
 	PYTHONPATH=sdk $(VENV)/bin/basedpyright --verifytypes imbi_sdk --ignoreexternal
 	$(VENV)/bin/lint-imports
 
+# The Bolt suites on a real Neo4j from Maven Central; needs Java 17 and mvn.
+test-neo4j: $(VENV)/.dev
+	PYTHON=$(abspath $(PY)) tests/neo4j/run $(ARGS)
+
 bench: $(VENV)/.dev
 	$(PY) -m bench $(ARGS)
 

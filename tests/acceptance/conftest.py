@@ -26,9 +26,7 @@ async def stage(redis_url: str, graph_address: GraphAddress) -> AsyncIterator[St
 
 
 @pytest.fixture
-async def fragile_stage(
-    own_valkey: Valkey, graph_address: GraphAddress
-) -> AsyncIterator[Stage]:
+async def fragile_stage(own_valkey: Valkey, graph_address: GraphAddress) -> AsyncIterator[Stage]:
     """The same on a Redis that may be killed."""
     async with Stage(own_valkey.url, graph_address, Fernet.generate_key().decode()) as stage:
         yield stage

@@ -16,7 +16,6 @@ from imbi_sdk.queue.delivery import Lane, by_project, by_project_and_plugin, wit
 from imbi_sdk.queue.job import ActionJob
 from imbi_sdk.registry import LoadResult, list_plugins, load_plugins
 from imbi_worker import builtin
-from imbi_worker.demo.plugin import DemoPlugin
 from imbi_worker.dispatch import Dispatcher, InstalledPlugins, StoredCredentials
 from imbi_worker.embedded import embedded_servers
 from imbi_worker.graph import GraphAddress, Neo4jGraph
@@ -59,9 +58,8 @@ class ApiIdentity:
         return self._identity.resolver([job.handler.partition("#")[0]])
 
 
-def load(*, with_demo: bool = False) -> LoadResult:
-    """All installed plugins, the built-in ones last."""
-    extra = (DemoPlugin,) if with_demo else ()
+def load(extra: Sequence[type] = ()) -> LoadResult:
+    """All installed plugins, the built-in ones and *extra* last."""
     return load_plugins(builtins=(*builtin.BUILTINS, *extra))
 
 
@@ -131,16 +129,22 @@ class Opened:
 
 @asynccontextmanager
 async def worker(
-    settings: Settings, redactor: Redactor, *, with_demo: bool = False, is_burst: bool = False
+    settings: Settings,
+    redactor: Redactor,
+    *,
+    is_burst: bool = False,
+    plugins: Sequence[type] = (),
 ) -> AsyncIterator[Opened]:
     """A worker with its connections; nothing has been claimed yet.
+
+    *plugins* are loaded beside the installed ones.
 
     :raises SettingsError: a key or an address is missing
     """
     require_encryption_key()
     sign = signer(settings)
     redis, graph = open_redis(settings), open_graph(settings)
-    plugins = load(with_demo=with_demo)
+    loaded = load(plugins)
     assert settings.redis_url is not None  # noqa: S101 - open_redis has checked it
     plan = WorkerPlan(
         redis_url=settings.redis_url,
@@ -156,7 +160,7 @@ async def worker(
         stack.push_async_callback(graph.close)
         engine = build_engine(redis, _dispatcher(settings, graph, redactor), plan)
         stack.push_async_callback(engine.close)
-        yield Opened(engine, plugins, redactor)
+        yield Opened(engine, loaded, redactor)
 
 
 @asynccontextmanager

@@ -50,7 +50,12 @@ def reset() -> None:
 
 
 async def act(
-    *, ctx: Any, credentials: dict[str, str], external_identifier: str, action_config: Config, event: Any
+    *,
+    ctx: Any,
+    credentials: dict[str, str],
+    external_identifier: str,
+    action_config: Config,
+    event: Any,
 ) -> None:
     label, lane = action_config.label, ctx.project_id
     JOURNAL.lines.append(("start", label))

@@ -82,7 +82,12 @@ class Room:
             accepts_unsigned=accepts_unsigned,
             lane=by_project_and_plugin,
             options=EngineOptions(
-                **{"drain": timedelta(seconds=0.2), "lease": timedelta(seconds=1), **options, "grace": grace}
+                **{
+                    "drain": timedelta(seconds=0.2),
+                    "lease": timedelta(seconds=1),
+                    **options,
+                    "grace": grace,
+                }
             ),
         )
         engine = build_engine(redis, dispatcher, plan)

@@ -161,9 +161,7 @@ async def test_abort_of_a_finished_job_leaves_no_mark_that_kills_a_later_one(
             await unknown.result(timeout=1)
 
 
-async def test_abort_marks_under_load_make_nothing_run_twice(
-    room: Room, client: ArqRedis
-) -> None:
+async def test_abort_marks_under_load_make_nothing_run_twice(room: Room, client: ArqRedis) -> None:
     """arq sets the score of a deferred job to 1 and marks it only afterwards."""
     async with room.worker(accepts_unsigned=True, concurrency=20):
         jobs = [
@@ -235,9 +233,7 @@ async def test_a_foreign_function_is_parked_and_reported(room: Room, client: Arq
     assert await job.status() is JobStatus.deferred
 
 
-async def test_a_newer_wire_version_waits_for_newer_workers(
-    room: Room, client: ArqRedis
-) -> None:
+async def test_a_newer_wire_version_waits_for_newer_workers(room: Room, client: ArqRedis) -> None:
     job = await client.enqueue_job("probe#act", _job_id="newer", v=2, whatever="it says")
     assert job is not None
     async with room.worker(accepts_unsigned=True):

@@ -11,6 +11,7 @@ import typer
 
 from imbi_sdk.attempt import Redactor
 from imbi_worker import wiring
+from imbi_worker.demo.plugin import DemoPlugin
 from imbi_worker.observability import configure_logs
 from imbi_worker.queue import LayoutMismatch
 from imbi_worker.settings import Settings, SettingsError
@@ -49,7 +50,9 @@ async def _run(*, embedded: bool, burst: bool, demo_plugin: bool) -> int | None:
         if embedded:
             settings = await stack.enter_async_context(wiring.with_embedded(settings))
         opened = await stack.enter_async_context(
-            wiring.worker(settings, redactor, with_demo=demo_plugin, is_burst=burst)
+            wiring.worker(
+                settings, redactor, is_burst=burst, plugins=(DemoPlugin,) if demo_plugin else ()
+            )
         )
         engine, plugins = opened.engine, opened.plugins
         engine.handle_signals()
