@@ -218,3 +218,14 @@ async def test_an_action_that_gives_nothing_to_await_is_named() -> None:
 async def test_no_time_at_all_is_a_timeout() -> None:
     """A second call whose time the first one has used up."""
     assert await run(hang, within=timedelta(seconds=-1)) == TimedOut(None)
+
+
+async def test_a_task_that_somebody_else_cancels_has_failed() -> None:
+    """Even before its first step, when nothing of the action has run."""
+    caller = asyncio.create_task(run(hang))
+    await asyncio.sleep(0)
+    (task,) = (task for task in asyncio.all_tasks() if task.get_name() == "action")
+    task.cancel()
+    end = await caller
+    assert isinstance(end, Raised)
+    assert isinstance(end.error, asyncio.CancelledError)
