@@ -51,6 +51,11 @@ def test_facts_that_run_into_each_other_keep_their_ids_apart() -> None:
     assert len(ids) == 4
 
 
+def test_lone_surrogates_in_facts_keep_their_ids_apart() -> None:
+    """They are hashed as they are, not replaced by one and the same character."""
+    assert job_id("\ud800", "", "", HANDLER, 0) != job_id("\ud801", "", "", HANDLER, 0)
+
+
 @settings(deadline=None)
 @given(order=st.permutations(["a#x", "b#y", "c#z", "d#w"]))
 def test_a_rule_keeps_its_occurrence_when_others_move(order: list[str]) -> None:
