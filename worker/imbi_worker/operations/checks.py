@@ -4,8 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from pydantic import SecretStr
+
 from imbi_sdk.encryption import TokenEncryption
-from imbi_sdk.queue import keys
+from imbi_sdk.queue import Signer, SigningKeyError
+from imbi_sdk.queue.keys import LAYOUT
 from imbi_sdk.registry import LoadResult
 from imbi_worker.graph import Neo4jGraph
 from imbi_worker.operations.errors import OperationError, operation_errors
@@ -40,9 +43,15 @@ def encryption_key() -> Finding:
     return Finding(name, "failed", "there is none, or it cannot be used", hint)
 
 
-def signing_key(*, count: int, accepts_unsigned: bool) -> Finding:
+def signing_key(keys: Sequence[SecretStr], *, accepts_unsigned: bool) -> Finding:
     """Whether jobs can be told from forged ones."""
     name = "signing key"
+    count = len(keys)
+    try:
+        if keys:
+            Signer(keys)
+    except SigningKeyError as error:
+        return Finding(name, "failed", str(error))
     if count and not accepts_unsigned:
         others = f", {count - 1} more verify" if count > 1 else ""
         return Finding(name, "ok", f"one signs{others}")
@@ -132,7 +141,7 @@ def _layout(facts: RedisFacts) -> Finding:
     name = "layout"
     if facts.layout is None:
         return Finding(name, "ok", "none yet: the first job or worker writes it")
-    if facts.layout == keys.LAYOUT:
+    if facts.layout == LAYOUT:
         return Finding(name, "ok", f"{facts.layout}")
-    detail = f"Redis holds layout {facts.layout}, this program speaks {keys.LAYOUT}"
+    detail = f"Redis holds layout {facts.layout}, this program speaks {LAYOUT}"
     return Finding(name, "failed", detail, "Run one version here, or use another database.")

@@ -48,10 +48,10 @@ def text(value: bytes | None) -> str:
 
 
 def number(value: bytes | str | None) -> int:
-    """A figure of Redis; 0 where there is none."""
+    """A figure of Redis; 0 where there is none, or no end of it."""
     try:
         return int(float(value)) if value else 0
-    except ValueError:
+    except (ValueError, OverflowError):
         return 0
 
 

@@ -1,0 +1,3 @@
+"""The command ``imbi-worker``."""
+
+from imbi_worker.cli.program import main as main

@@ -1,0 +1,192 @@
+"""Data on stdout, talk on stderr: tables for people, JSON for programs."""
+
+import json
+import sys
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from datetime import UTC, datetime, timedelta
+from enum import Enum
+from typing import Any, Final
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from imbi_worker.operations.errors import (
+    InvalidInput,
+    Misconfigured,
+    NotFound,
+    OperationError,
+    Refused,
+    Unavailable,
+)
+from imbi_worker.queue.views import Page
+
+OK: Final = 0
+FAILED: Final = 1
+_EXIT_CODES: Final[Mapping[type[OperationError], int]] = {
+    InvalidInput: 2,
+    NotFound: 3,
+    Refused: 4,
+    Unavailable: 69,
+    Misconfigured: 78,
+}
+# Into a file or a pipe nothing is wrapped.
+_NO_LIMIT: Final = 100_000
+_SPANS: Final = ((86_400, "d"), (3_600, "h"), (60, "m"), (1, "s"))
+_STYLES: Final = {
+    "succeeded": "green",
+    "ok": "green",
+    "loaded": "green",
+    "accepted": "green",
+    "replayed": "green",
+    "running": "cyan",
+    "revived": "cyan",
+    "warning": "yellow",
+    "duplicate": "yellow",
+    "dead": "red",
+    "failed": "red",
+    "error": "red",
+}
+
+
+class Output:
+    """Where a command writes, in the form that was asked for."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        self.as_json = as_json
+        self._out, self._talk = _console(sys.stdout), _console(sys.stderr)
+
+    def record(self, value: object) -> None:
+        """One JSON object."""
+        self._out.file.write(f"{json.dumps(plain(value))}\n")
+
+    def records(self, values: Iterable[object]) -> None:
+        """JSON objects, one a line."""
+        for value in values:
+            self.record(value)
+
+    def table(self, headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        """Columns without lines; says so when there is nothing."""
+        if not rows:
+            self.say("Nothing found.")
+            return
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        for nth, header in enumerate(headers):
+            table.add_column(header, overflow="fold", no_wrap=nth == 0)
+        for row in rows:
+            table.add_row(*(_cell(value) for value in row))
+        self._out.print(table)
+
+    def facts(self, pairs: Iterable[tuple[str, str]]) -> None:
+        """Names and values, one pair a line; those without a value are left out."""
+        shown = [(name, value) for name, value in pairs if value]
+        width = max((len(name) for name, _ in shown), default=0)
+        for name, value in shown:
+            self._print(Text(f"{name:<{width}}  ", style="bold") + _cell(value))
+
+    def text(self, text: str) -> None:
+        """Lines of data as they are, but for control characters."""
+        self._print(Text(cleaned(text)))
+
+    def heading(self, text: str) -> None:
+        self._print(Text(f"\n{text}", style="bold"))
+
+    def say(self, text: str) -> None:
+        """Something for the person at the terminal."""
+        self._talk.print(Text(cleaned(text)), soft_wrap=True)
+
+    def more(self, page: Page[Any]) -> None:
+        """That a list goes on, and how to go on with it."""
+        if page.cursor is None:
+            return
+        if self.as_json:
+            told = {"more": page.remaining, "is_exact": page.is_exact, "cursor": page.cursor}
+            self._talk.file.write(f"{json.dumps(told)}\n")
+            return
+        count = f"{page.remaining:,}"
+        what = f"{count} more" if page.is_exact else f"more among {count} not looked at yet"
+        self.say(f"… {what}: --cursor {page.cursor}")
+
+    def fail(self, error: OperationError) -> int:
+        """Tell what went wrong; the exit code that says the same."""
+        kind = next(one for one in _EXIT_CODES if isinstance(error, one))
+        if self.as_json:
+            told = {"kind": kind.__name__, "message": error.message, "hint": error.hint}
+            self._talk.file.write(f"{json.dumps({'error': told})}\n")
+        else:
+            self.say(f"imbi-worker: {error.message}")
+            if error.hint:
+                self.say(error.hint)
+        return _EXIT_CODES[kind]
+
+    def _print(self, text: Text) -> None:
+        self._out.print(text, soft_wrap=True)
+
+
+def plain(value: object) -> Any:
+    """A value of ours as JSON: moments in UTC, durations in seconds under ``…_seconds``."""
+    match value:
+        case datetime():
+            return moment(value)
+        case Enum():
+            return value.value
+        case Mapping():
+            return {str(name): plain(member) for name, member in value.items()}
+        case list() | tuple():
+            return [plain(member) for member in value]
+        case _:
+            return _fields(value) if is_dataclass(value) else value
+
+
+def _fields(value: Any) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for one in fields(value):
+        member = getattr(value, one.name)
+        if isinstance(member, timedelta):
+            found[f"{one.name}_seconds"] = member.total_seconds()
+        else:
+            found[one.name] = plain(member)
+    return found
+
+
+def moment(at: datetime | None) -> str:
+    """A moment in UTC; empty for none."""
+    return "" if at is None else at.astimezone(UTC).isoformat(timespec="milliseconds")
+
+
+def age(at: datetime | None) -> str:
+    """How long ago, or how soon, in one unit; empty for none."""
+    if at is None:
+        return ""
+    seconds = (datetime.now(UTC) - at).total_seconds()
+    size, unit = next((span for span in _SPANS if abs(seconds) >= span[0]), _SPANS[-1])
+    count = int(abs(seconds) // size)
+    return f"in {count}{unit}" if seconds < 0 and count else f"{count}{unit} ago"
+
+
+def cleaned(text: str) -> str:
+    """*text* without control characters: data must not steer a terminal."""
+    if text.isprintable():
+        return text
+    return "".join(_visible(character) for character in text)
+
+
+def one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _visible(character: str) -> str:
+    # Cf holds the marks that turn the direction of writing.
+    is_control = unicodedata.category(character) in {"Cc", "Cf", "Cs"}
+    return "\N{REPLACEMENT CHARACTER}" if is_control and character not in "\n\t" else character
+
+
+def _cell(value: str) -> Text:
+    return Text(cleaned(value), style=_STYLES.get(value, ""))
+
+
+def _console(stream: Any) -> Console:
+    width = None if stream.isatty() else _NO_LIMIT
+    return Console(file=stream, width=width, highlight=False, markup=False, emoji=False)

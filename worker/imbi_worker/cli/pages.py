@@ -1,0 +1,84 @@
+"""How jobs and their attempts look on a terminal."""
+
+import json
+from collections.abc import Sequence
+from datetime import timedelta
+
+from imbi_worker.cli.output import Output, age, moment, one_line
+from imbi_worker.operations.jobs import JobReport
+from imbi_worker.queue.views import AttemptView, JobView
+
+JOB_HEADERS = ("ID", "STATE", "HANDLER", "PROJECT", "ATTEMPTS", "AGE", "WHY")
+
+
+def job_row(job: JobView) -> tuple[str, ...]:
+    since = job.ended if job.state.is_terminal else job.enqueued
+    handler = job.handler or "(not taken in yet)"
+    return (job.id, job.state, handler, job.project, str(job.attempts), age(since), reason(job))
+
+
+def reason(job: JobView) -> str:
+    """Why a job waits, or what became of it, in one line."""
+    if job.wait is not None:
+        return one_line(job.wait.text)
+    return one_line(": ".join(part for part in (job.reason, job.error) if part))
+
+
+def show_report(report: JobReport, output: Output, *, with_event: bool) -> None:
+    """A job with all that is known of it."""
+    output.facts(_facts(report.job))
+    if report.attempts:
+        output.heading("Attempts")
+        _attempts(report.attempts, output)
+    if report.context:
+        output.heading("Context")
+        output.facts((name, str(value)) for name, value in report.context.items())
+    if report.config is not None:
+        output.heading("Config")
+        output.text(json.dumps(report.config, indent=2, ensure_ascii=False))
+    if with_event and report.event is not None:
+        output.heading("Event")
+        output.text(json.dumps(report.event, indent=2, ensure_ascii=False))
+    for note in report.notes:
+        output.say(note)
+
+
+def _facts(job: JobView) -> Sequence[tuple[str, str]]:
+    return (
+        ("job", job.id),
+        ("state", job.state),
+        ("why", reason(job)),
+        ("handler", job.handler),
+        ("project", job.project),
+        ("plugin id", job.plugin_id or ""),
+        ("delivery", job.delivery),
+        ("lane", job.lane),
+        ("attempts", f"{job.attempts} in run {job.run}"),
+        ("crashes", str(job.crashes or "")),
+        ("reported as", job.reported_as),
+        ("enqueued", moment(job.enqueued)),
+        ("started", moment(job.started)),
+        ("ended", moment(job.ended)),
+        ("worker", job.worker or ""),
+        ("replayed by", job.replayed_by or ""),
+    )
+
+
+def _attempts(attempts: Sequence[AttemptView], output: Output) -> None:
+    rows = [
+        (
+            f"{one.run}.{one.number}",
+            one.outcome,
+            moment(one.ended),
+            _span(one.duration),
+            _span(one.retry_in),
+            one.worker or "",
+            one_line(one.error),
+        )
+        for one in attempts
+    ]
+    output.table(("RUN.NO", "OUTCOME", "ENDED", "TOOK", "RETRY IN", "WORKER", "ERROR"), rows)
+
+
+def _span(duration: timedelta | None) -> str:
+    return "" if duration is None else f"{duration.total_seconds():.3f}s"

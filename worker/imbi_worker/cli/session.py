@@ -1,0 +1,88 @@
+"""From a command to its connections and its exit code."""
+
+import asyncio
+import getpass
+import platform
+from collections.abc import Awaitable, Callable
+from functools import cached_property
+
+import typer
+from arq.connections import ArqRedis
+
+from imbi_sdk.queue import SigningKeyError
+from imbi_worker import wiring
+from imbi_worker.cli.output import OK, Output
+from imbi_worker.graph import GraphMisconfigured, Neo4jGraph
+from imbi_worker.operations.errors import Misconfigured, OperationError
+from imbi_worker.queue import RedisAddressError
+from imbi_worker.queue.inspection import Inspection
+from imbi_worker.settings import Settings, SettingsError
+
+
+class Session:
+    """The connections of one command, each made when it is first asked for."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._graphs: list[Neo4jGraph] = []
+
+    @cached_property
+    def redis(self) -> ArqRedis:
+        return wiring.open_redis(self.settings)
+
+    @cached_property
+    def inspection(self) -> Inspection:
+        return Inspection(self.redis, queue=self.settings.queue)
+
+    @cached_property
+    def graph(self) -> Neo4jGraph:
+        self._graphs.append(wiring.open_graph(self.settings))
+        return self._graphs[0]
+
+    async def close(self) -> None:
+        if "redis" in self.__dict__:
+            await self.redis.aclose()
+        for graph in self._graphs:
+            await graph.close()
+
+
+Work = Callable[[Session], Awaitable[int | None]]
+
+
+def execute(work: Work, output: Output) -> None:
+    """Do *work*, and leave with its exit code or that of its error."""
+    try:
+        code = asyncio.run(_run(work))
+    except OperationError as error:
+        code = output.fail(error)
+    raise typer.Exit(OK if code is None else code)
+
+
+async def _run(work: Work) -> int | None:
+    try:
+        session = Session(Settings.load())
+        try:
+            return await work(session)
+        finally:
+            await session.close()
+    except (SettingsError, RedisAddressError, SigningKeyError, GraphMisconfigured) as error:
+        raise Misconfigured(str(error), "See the settings in the README.") from None
+
+
+def actor() -> str:
+    """Who stands in the audit for what is done here."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):
+        # A container's user needs no name.
+        user = "unknown"
+    return f"{user}@{platform.node()}"
+
+
+def run_here(work: Callable[[], int], output: Output) -> None:
+    """Do *work* that needs no connection, and leave with its exit code."""
+    try:
+        code = work()
+    except OperationError as error:
+        code = output.fail(error)
+    raise typer.Exit(code)
