@@ -16,6 +16,10 @@ from imbi_sdk.attempt.redaction import Redactor
 
 # arq 0.28 logs the arguments of jobs at INFO; httpx and aiohttp log addresses.
 _QUIET = ("arq", "neo4j", "aiohttp.access", "httpx", "httpcore")
+# Fields the worker fills with names of its own; everything else passes the redactor.
+_OURS = frozenset(
+    {"timestamp", "level", "logger", "job_id", "attempt", "handler", "plugin", "action", "hint"}
+)
 
 
 def configure_logs(
@@ -30,8 +34,7 @@ def configure_logs(
     as_json = style == "json" or (style == "auto" and not out.isatty())
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
-        structlog.stdlib.add_log_level,
-        structlog.stdlib.add_logger_name,
+        structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
         _redacting(redactor),
@@ -41,28 +44,30 @@ def configure_logs(
         if as_json
         else structlog.dev.ConsoleRenderer(colors=out.isatty())
     )
+    least = logging.getLevelNamesMapping()[level.upper()]
     structlog.configure(
-        processors=[
-            structlog.stdlib.filter_by_level,
-            *shared,
-            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
-        ],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.stdlib.BoundLogger,
-        cache_logger_on_first_use=True,
+        processors=[*shared, renderer],
+        logger_factory=structlog.WriteLoggerFactory(out),
+        wrapper_class=structlog.make_filtering_bound_logger(least),
+        cache_logger_on_first_use=False,
     )
+    _bridge(shared, renderer, out, least)
+
+
+def _bridge(shared: list[Processor], renderer: Processor, out: TextIO, least: int) -> None:
+    """What arq, the drivers and plugins write through stdlib logging, in the same form."""
     handler = logging.StreamHandler(out)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
+            foreign_pre_chain=[structlog.stdlib.add_logger_name, *shared],
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
         )
     )
     root = logging.getLogger()
     root.handlers[:] = [handler]
-    root.setLevel(level.upper())
+    root.setLevel(least)
     for name in _QUIET:
-        logging.getLogger(name).setLevel(logging.WARNING)
+        logging.getLogger(name).setLevel(max(least, logging.WARNING))
 
 
 def _redacting(redactor: Redactor) -> Processor:
@@ -72,10 +77,9 @@ def _redacting(redactor: Redactor) -> Processor:
         event: MutableMapping[str, Any],
     ) -> MutableMapping[str, Any]:
         for key, value in event.items():
-            if isinstance(value, str):
-                event[key] = redactor.text(value)
-            elif isinstance(value, list | tuple | dict):
-                event[key] = redactor.text(repr(value))
+            if key in _OURS or value is None or isinstance(value, int | float):
+                continue
+            event[key] = redactor.text(value if isinstance(value, str) else repr(value))
         return event
 
     return redact

@@ -15,6 +15,7 @@ from redis.exceptions import ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from imbi_sdk.queue import arq_deserializer, arq_serializer
+from imbi_worker.queue.packing import PACKING
 
 _SCHEMES = {"valkey": "redis", "valkeys": "rediss"}
 # Replies that pass: a failover, a restart that still loads, a Redis that is full.
@@ -32,6 +33,7 @@ def connect(url: SecretStr, *, queue: str) -> ArqRedis:
         pool = aioredis.ConnectionPool.from_url(text, **options)
     except ValueError as error:
         raise RedisAddressError(f"the Redis address cannot be used: {error}") from None
+    pool.connection_class = PACKING[pool.connection_class]
     redis = ArqRedis(
         pool,
         job_serializer=arq_serializer,

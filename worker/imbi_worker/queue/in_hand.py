@@ -110,9 +110,7 @@ class JobsInHand:
     def start(self, claimed: ClaimedJob) -> None:
         held = self._jobs.get(claimed.id)
         if held is not None:
-            # Our own expired lease, claimed again: the run under the old token is lost.
-            _LOG.warning("job.claimed_twice", job_id=claimed.id)
-            self.stop([claimed.id], StopReason.LOST)
+            self._take_again(held, claimed)
             return
         job = _InHand(claimed)
         self._jobs[claimed.id] = job
@@ -123,6 +121,15 @@ class JobsInHand:
             self._start_alone()
         else:
             job.task = asyncio.create_task(self._run(job), name=f"job {claimed.id}")
+
+    def _take_again(self, held: _InHand, claimed: ClaimedJob) -> None:
+        """Our own lease ran out while the job still runs here: it goes on under the new one."""
+        _LOG.warning("job.claimed_again", job_id=claimed.id)
+        if held.has_ended:
+            self._finisher.add(Ending(claimed.id, claimed.token, "released", counts=False))
+            return
+        held.claimed = claimed
+        self._watchdog.hold(claimed.id, Lease(claimed.token, math.inf))
 
     def stop(self, ids: Iterable[str], reason: StopReason) -> None:
         """Cancels attempts that still run; what has ended already stays as it ended."""
@@ -200,7 +207,7 @@ class JobsInHand:
             _LOG.exception("dispatch.defect", job_id=claimed.id)
             self._end(job, self._ending(claimed, _own_defect(claimed, error), timedelta()))
             return
-        ending = self._ending(claimed, verdict.outcome, verdict.duration)
+        ending = self._ending(job.claimed, verdict.outcome, verdict.duration)
         if verdict.unfinished is not None:
             self._finisher.add(replace(ending, kind="abandoned", counts=True))
             ending = replace(ending, counts=False, record="")
@@ -209,7 +216,7 @@ class JobsInHand:
             except asyncio.CancelledError:
                 if job.stop is StopReason.LOST:
                     raise
-        self._end(job, ending)
+        self._end(job, replace(ending, token=job.claimed.token))
 
     async def _outlast(self, job: _InHand, unfinished: asyncio.Task[Any]) -> None:
         """Keep slot and lane until an action that ignored its cancel really ends."""
