@@ -160,7 +160,8 @@ async def hang(**_: Any) -> None:
 
 async def test_a_refused_credential_is_fetched_anew_and_tried_once(run: Any) -> None:
     """Within the same attempt, with a config and an event that nobody has touched."""
-    shelf = Shelf({"token": "first"})
+    first = {"token": "first"}
+    shelf = Shelf(first)
     calls: list[Any] = []
 
     async def act(*, action_config: Config, event: dict[str, Any], **given: Any) -> None:
@@ -175,6 +176,7 @@ async def test_a_refused_credential_is_fetched_anew_and_tried_once(run: Any) -> 
     assert (await run(act, shelf)).outcome == Succeeded()
     assert shelf.asked == [False, True]
     assert calls == [([], {}, "first"), ([], {}, "second")]
+    assert first == {"token": "first"}
 
 
 async def test_a_credential_refused_twice_buries_the_job(run: Any) -> None:
@@ -191,15 +193,18 @@ async def test_a_credential_refused_twice_buries_the_job(run: Any) -> None:
 
 async def test_the_second_call_shares_the_timeout_of_the_first(run: Any) -> None:
     """An attempt may not take longer because a credential was stale."""
+    calls: list[float] = []
 
     async def act(**_: Any) -> None:
-        try:
-            await asyncio.sleep(3_600)
-        except asyncio.CancelledError:
-            raise errors.PluginAuthenticationFailed from None
+        clock = asyncio.get_running_loop().time
+        calls.append(clock())
+        while clock() < calls[0] + SHORT.total_seconds():
+            pass
+        raise errors.PluginAuthenticationFailed
 
     verdict = await run(act, limits=Limits(SHORT, SHORT))
     assert verdict.outcome.is_timeout
+    assert len(calls) == 1
 
 
 @pytest.mark.parametrize("error", [SystemExit(2), KeyboardInterrupt(), GeneratorExit()])
