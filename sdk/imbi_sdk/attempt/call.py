@@ -66,9 +66,12 @@ async def call(start: Start, *, within: timedelta, grace: timedelta, name: str =
     An action that swallows the cancel and returns late has timed out. Raises
     `Interrupted` when the caller's own task is cancelled, at most *grace* later.
     """
+    if within <= timedelta(0):
+        # A task with no time left would still run up to its first wait.
+        return TimedOut(None)
     task = asyncio.get_running_loop().create_task(_contain(start), name=name)
     try:
-        await asyncio.wait({task}, timeout=max(within.total_seconds(), 0))
+        await asyncio.wait({task}, timeout=within.total_seconds())
         if task.done():
             return _end(task)
         task.cancel()

@@ -215,9 +215,13 @@ async def test_an_action_that_gives_nothing_to_await_is_named() -> None:
     assert "gave back int" in str(end.error)
 
 
-async def test_no_time_at_all_is_a_timeout() -> None:
-    """A second call whose time the first one has used up."""
-    assert await run(hang, within=timedelta(seconds=-1)) == TimedOut(None)
+async def test_no_time_at_all_is_a_timeout_without_a_call() -> None:
+    """A second call whose time the first one has used up has no effect anywhere."""
+
+    async def act() -> None:
+        pytest.fail("called")
+
+    assert await run(act, within=timedelta(0)) == TimedOut(None)
 
 
 async def test_a_task_that_somebody_else_cancels_has_failed() -> None:
