@@ -13,7 +13,7 @@ of that is used.
 import asyncio
 import signal
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -162,9 +162,7 @@ class Engine(Worker):
             await self._claim_until_told()
             await self._run_out()
         finally:
-            for chore in chores:
-                chore.cancel()
-            await asyncio.gather(*chores, return_exceptions=True)
+            await _end(chores)
             parts.watchdog.stop(keeps_exit=self.has_unfinished)
 
     async def close(self) -> None:
@@ -282,6 +280,14 @@ class Engine(Worker):
         while len(in_hand) and time.monotonic() < end:
             await in_hand.freed(timedelta(seconds=0.2))
         await _at_most(self._parts.finisher.drained(), _LAST_WRITES)
+
+
+async def _end(chores: Collection[asyncio.Task[None]]) -> None:
+    """Cancel until they are gone: ``wait_for`` of Python 3.11 may swallow a cancel."""
+    while chores:
+        for chore in chores:
+            chore.cancel()
+        _, chores = await asyncio.wait(chores, timeout=0.2)
 
 
 async def _at_most(awaitable: Coroutine[Any, Any, None], seconds: float) -> None:

@@ -93,7 +93,9 @@ class Watchdog:
         self._at_once.set()
 
     def force_exit_in(self, seconds: float) -> None:
-        """The process ends by then, whatever an action does."""
+        """The process ends by then, whatever an action does; nothing to end once stopped."""
+        if self._stopped.is_set():
+            return
         self._exit_at = time.monotonic() + seconds
 
     def _see_loop(self) -> None:

@@ -119,7 +119,8 @@ local function settle(id, entry)
     -- its worker comes back late; what it says of it now stands in place of the record.
     local used = tonumber(h.attempts) or 0
     local is_counted = h.counted == h.token
-    h.attempts = int((entry.counts == '1' and not is_counted) and used + 1 or used)
+    local counts = entry.counts == '1' or entry.kind == 'abandoned'
+    h.attempts = int((counts and not is_counted) and used + 1 or used)
     if entry.record ~= '' then
         note_attempt(id, h.run, is_counted and used or used + 1, entry.record)
     end

@@ -15,7 +15,7 @@ if refused then
 end
 local now = now_ms()
 local id, actor, reason, body = next_arg(), next_arg(), next_arg(), next_arg()
-local h = redis.call('HMGET', JOB .. id, 'state', 'lane', 'seq', 'delivery', 'digest', 'project', 'run', 'handler')
+local h = redis.call('HMGET', JOB .. id, 'state', 'lane', 'seq', 'delivery', 'digest', 'project', 'handler')
 if not h[1] then
     return { 'missing', '' }
 end
@@ -41,7 +41,7 @@ redis.call('HDEL', JOB .. id, 'reason', 'error', 'status', 'ended', 'crashes', '
     'held_ms', 'unknown', 'not_before', 'unresolved')
 local seq, headed = join_lane(id, lane, now)
 redis.call('HSET', JOB .. id, 'state', 'waiting', 'seq', seq, 'headed', headed, 'attempts', 0,
-    'run', tonumber(h[7] or '1') + 1, 'replayed_by', actor)
+    'run', next_run(delivery, id), 'replayed_by', actor)
 if delivery ~= '' then
     local key = DELIVERY .. delivery
     redis.call('HSET', key, 'job:' .. id, 'waiting')
@@ -49,7 +49,7 @@ if delivery ~= '' then
     redis.call('HINCRBY', key, 'open:' .. (h[6] or ''), 1)
     redis.call('PERSIST', key)
 end
-redis.call('XADD', 'imbi:audit', 'MAXLEN', '~', 100000, '*', 'verb', 'replay', 'job', id, 'handler', h[8] or '',
+redis.call('XADD', 'imbi:audit', 'MAXLEN', '~', 100000, '*', 'verb', 'replay', 'job', id, 'handler', h[7] or '',
     'actor', actor, 'reason', reason, 'changed_body', body ~= '' and '1' or '0', 'at', int(now))
 place(id, lane, seq, 0, '', now)
 wake()
