@@ -17,6 +17,17 @@ local function refer(delivery, digest, project, id)
     redis.call('PERSIST', key)
 end
 
+-- The run number of a job that runs again. It stands with the delivery, too: a hash goes a
+-- day after a cancel and with a discarded dead letter, and no two runs share a number.
+local function next_run(delivery, id)
+    local last = redis.call('HGET', JOB .. id, 'run') or redis.call('HGET', DELIVERY .. delivery, 'run:' .. id)
+    local run = (tonumber(last) or 1) + 1
+    if delivery ~= '' then
+        redis.call('HSET', DELIVERY .. delivery, 'run:' .. id, run)
+    end
+    return run
+end
+
 -- Forgets one reference to an event; a delivery that nothing needs any more
 -- stays seven days as the window for duplicates.
 local function unrefer(delivery, digest)
