@@ -141,8 +141,9 @@ async def remove_nodes(address: GraphAddress) -> None:
 
 def keys_for_ever(client: sync_redis.Redis) -> list[str]:
     """The keys that never expire and that the key table does not list as permanent."""
-    return sorted(
-        name
-        for name in (key.decode() for key in client.scan_iter(count=1000))
-        if client.ttl(name) == -1 and not any(fnmatchcase(name, glob) for glob in PERMANENT)
-    )
+    forgotten = []
+    for key in client.scan_iter(count=1000):
+        name = key.decode(errors="backslashreplace")
+        if client.ttl(key) == -1 and not any(fnmatchcase(name, glob) for glob in PERMANENT):
+            forgotten.append(name)
+    return sorted(forgotten)

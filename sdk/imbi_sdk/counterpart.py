@@ -66,9 +66,10 @@ def context_for(handler_cls: type, ctx: PluginContext) -> PluginContext:
     For a plugin built on an installed imbi-common that is its own
     ``PluginContext``, equal in every field it has; else *ctx* itself.
     """
+    if any(base.__module__.startswith("imbi_sdk.") for base in handler_cls.__mro__):
+        return ctx
     theirs = _theirs("PluginContext")
-    ours = any(base.__module__.startswith("imbi_sdk.") for base in handler_cls.__mro__)
-    if theirs is None or ours:
+    if theirs is None:
         return ctx
     fields = ctx.model_dump() | {"resolve_user_by_identity": ctx.resolve_user_by_identity}
     return cast("PluginContext", cast("type[BaseModel]", theirs).model_validate(fields))

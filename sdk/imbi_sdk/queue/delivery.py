@@ -5,6 +5,8 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias, cast
 
+from jsonpointer import JsonPointerException, resolve_pointer
+
 from imbi_sdk.queue.flaws import EVENT_DEPTH_LIMIT, find_flaw, is_deeper_than
 from imbi_sdk.queue.job import WebhookRule
 from imbi_sdk.queue.wire import dump
@@ -35,15 +37,27 @@ def without_lane(project_id: str, plugin_slug: str) -> str:  # noqa: ARG001 - a 
     return ""
 
 
-def delivery_id(headers: Mapping[str, str], body: bytes) -> str:
-    """The sender's id of a delivery, or the SHA-256 of its raw body.
+def delivery_id(headers: Mapping[str, str], body: bytes, *, pointer: str = "") -> str:
+    """The sender's own id of a delivery, or the SHA-256 of its raw body.
 
-    *headers* in any case. GitHub sends ``X-GitHub-Delivery`` and repeats it on *Redeliver*.
+    *headers* in any case: GitHub sends ``X-GitHub-Delivery`` and repeats it on *Redeliver*.
+    *pointer* is a JSON Pointer to the id in the body, for services that put it there
+    (PagerDuty: ``/event/id``); where it leads to no text or number, the hash is taken.
     """
     for name, value in headers.items():
         if name.lower() == "x-github-delivery" and value.strip():
             return value.strip()[:DELIVERY_ID_LIMIT]
+    found = _at(pointer, body) if pointer else None
+    if isinstance(found, str | int) and not isinstance(found, bool) and str(found).strip():
+        return str(found).strip()[:DELIVERY_ID_LIMIT]
     return hashlib.sha256(body).hexdigest()
+
+
+def _at(pointer: str, body: bytes) -> Any:
+    try:
+        return resolve_pointer(json.loads(body), pointer, None)
+    except (ValueError, RecursionError, JsonPointerException):
+        return None
 
 
 def job_id(webhook_id: str, delivery: str, project_id: str, handler: str, occurrence: int) -> str:

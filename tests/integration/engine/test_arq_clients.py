@@ -220,6 +220,19 @@ async def test_garbage_is_buried_with_its_bytes(room: Room, body: bytes, reason:
     assert await room.redis.ttl("arq:job:odd") == -1
 
 
+async def test_an_id_in_odd_bytes_stops_nobody(room: Room) -> None:
+    await room.redis.set(b"arq:job:\xff\xfe", b"{}", px=60_000)
+    await room.redis.zadd("imbi:queue", {b"\xff\xfe": 1})
+    enqueued = await room.enqueue({"label": "a"})
+    async with room.worker(accepts_unsigned=True):
+        await room.until_ended(enqueued)
+
+        async def is_dead() -> bool:
+            return await room.redis.hget(b"imbi:job:\xff\xfe", "state") == b"dead"
+
+        await until(is_dead)
+
+
 async def test_a_foreign_function_is_parked_and_reported(room: Room, client: ArqRedis) -> None:
     job = await client.enqueue_job("send_mail", _job_id="mail")
     assert job is not None

@@ -208,3 +208,25 @@ def test_an_event_over_the_size_limit_is_refused_with_both_figures(
 def test_the_size_limit_is_above_what_senders_send() -> None:
     """GitHub's limit is 25 MB; the event context around the body needs some room."""
     assert delivery_module.EVENT_BYTES_LIMIT == 26 * 1024 * 1024
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer", "found"),
+    [
+        (b'{"event":{"id":"01D"}}', "/event/id", "01D"),
+        (b'{"event":{"id":42}}', "/event/id", "42"),
+    ],
+)
+def test_a_pointer_finds_the_id_a_service_puts_in_its_body(
+    body: bytes, pointer: str, found: str
+) -> None:
+    assert delivery_id({}, body, pointer=pointer) == found
+    assert delivery_id({"X-GitHub-Delivery": "g"}, body, pointer=pointer) == "g"
+
+
+@pytest.mark.parametrize(
+    "body", [b"no json", b"{}", b'{"event":{"id":{}}}', b'{"event":{"id":true}}']
+)
+def test_a_pointer_that_leads_to_no_id_leaves_the_hash(body: bytes) -> None:
+    assert delivery_id({}, body, pointer="/event/id") == delivery_id({}, body)
+    assert delivery_id({}, body, pointer="no pointer") == delivery_id({}, body)

@@ -117,7 +117,9 @@ def _parse(reply: Sequence[Any]) -> Claim:
             _job(jobs[start : start + _FIELDS], bodies) for start in range(0, len(jobs), _FIELDS)
         ),
         strangers=tuple(
-            (id_.decode(), body) for id_, body in zip(strangers[::2], strangers[1::2], strict=True)
+            # Anybody may have written these ids, in any bytes.
+            (id_.decode(errors="surrogateescape"), body)
+            for id_, body in zip(strangers[::2], strangers[1::2], strict=True)
         ),
         aborts=tuple(id_.decode() for id_ in aborts),
     )

@@ -213,9 +213,9 @@ class Engine(Worker):
                 verdict = await self._parts.adopter.adopt(job_id, body)
             except (RedisError, OSError) as error:
                 # It comes by again in five seconds.
-                _LOG.warning("adopt.failed", job_id=job_id, error=type(error).__name__)
+                _LOG.warning("adopt.failed", job_id=ascii(job_id), error=type(error).__name__)
             else:
-                _LOG.info("job.taken_in", job_id=job_id, verdict=verdict)
+                _LOG.info("job.taken_in", job_id=ascii(job_id), verdict=verdict)
 
     async def _wait_for_work(self, claim: Claim) -> None:
         in_hand = self._parts.in_hand

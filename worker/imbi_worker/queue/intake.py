@@ -128,7 +128,8 @@ class Adopter:
             plugin, delivery, digest = job.plugin_id or "", job.delivery, job.event_ref or ""
             ordinal, version = job.rule.ordinal, job.v
         enqueued = int(datetime.now(UTC).timestamp() * 1000)
-        arguments = [keys.LAYOUT, job_id, kind, handler, plugin, lane, project, ordinal, version]
+        name = job_id.encode(errors="surrogateescape")
+        arguments = [keys.LAYOUT, name, kind, handler, plugin, lane, project, ordinal, version]
         arguments += [delivery, digest, enqueued, reason, error]
         reply = await _ADOPT(self._redis, [self._queue], arguments)
         return str(reply.decode())

@@ -26,6 +26,10 @@ local count = tonumber(next_arg())
 local record = DELIVERY .. delivery
 
 local first = redis.call('HGET', record, 'nonce:' .. nonce)
+if first and #first ~= count then
+    return redis.error_reply('NONCE it was used before, for ' .. #first .. ' jobs and not ' .. count
+        .. ': repeat a call unchanged, or leave the nonce out')
+end
 if first then
     return first
 end
@@ -50,7 +54,7 @@ for index = 1, count do
     local id = next_arg()
     local known = redis.call('HGET', record, 'job:' .. id) or redis.call('HGET', JOB .. id, 'state')
     if known == 'dead' or known == 'cancelled' or known == 'discarded' then
-        local run = tonumber(redis.call('HGET', JOB .. id, 'run') or '1') + 1
+        local run = next_run(delivery, id)
         if known == 'dead' then
             -- The dead letter's own reference goes only after the new one is taken.
             local old = redis.call('HGET', JOB .. id, 'digest') or ''
