@@ -200,12 +200,17 @@ async def test_reviving_with_the_same_event_keeps_it(desk: Desk) -> None:
 
 
 async def test_a_discarded_job_is_revived_too(desk: Desk) -> None:
-    """A dead letter that left by age may be delivered again."""
+    """A dead letter that left by age may be delivered again, each time under a new run number."""
     await desk.job()
     await desk.bury(await desk.claim_one())
     assert await desk.tidy(Retention(count=0)) == (1, [])
-    again = await desk.enqueue()
-    assert again.count(EnqueueStatus.REVIVED) == 1
+    for run in (2, 3):
+        again = await desk.enqueue()
+        assert again.count(EnqueueStatus.REVIVED) == 1
+        claimed = await desk.claim_one()
+        assert claimed.run == run
+        await desk.bury(claimed)
+        await desk.tidy(Retention(count=0))
 
 
 async def test_an_abort_mark_from_before_does_not_hit_a_new_job(desk: Desk) -> None:
