@@ -1,7 +1,6 @@
 """A plugin whose actions do what tests ask of them, and tell what happened."""
 
 import asyncio
-import os
 import sys
 import time
 from collections import Counter
@@ -72,37 +71,60 @@ async def _do(config: Config) -> None:
     _TRIES[config.label] += 1
     if _TRIES[config.label] <= config.fails:
         raise UpstreamError("answered 503")
-    match config.does:
-        case "wait":
-            await JOURNAL.gate.wait()
-        case "sleep":
-            await asyncio.sleep(config.seconds)
-        case "block":
-            time.sleep(config.seconds)  # noqa: ASYNC251 - blocking is what is tested
-        case "swallow":
-            await _swallow()
-        case "permanent":
-            raise PermanentError("no such release")
-        case "rate limit":
-            raise PluginRateLimited(time.time() + config.seconds)
-        case "skip":
-            raise Skip("nothing to do")
-        case "exit":
-            sys.exit(3)
-        case "die":
-            os._exit(9)
-        case "return":
-            return
-        case _:
-            raise AssertionError(config.does)
+    await _DEEDS[config.does](config)
 
 
-async def _swallow() -> None:
+async def _wait(config: Config) -> None:
+    await JOURNAL.gate.wait()
+
+
+async def _sleep(config: Config) -> None:
+    await asyncio.sleep(config.seconds)
+
+
+async def _block(config: Config) -> None:
+    time.sleep(config.seconds)  # noqa: ASYNC251 - blocking is what is tested
+
+
+async def _permanent(config: Config) -> None:
+    raise PermanentError("no such release")
+
+
+async def _rate_limit(config: Config) -> None:
+    raise PluginRateLimited(time.time() + config.seconds)
+
+
+async def _skip(config: Config) -> None:
+    raise Skip("nothing to do")
+
+
+async def _exit(config: Config) -> None:
+    sys.exit(3)
+
+
+async def _return(config: Config) -> None:
+    return
+
+
+async def _swallow(config: Config) -> None:
     while not JOURNAL.gate.is_set():
         try:
             await JOURNAL.gate.wait()
         except asyncio.CancelledError:
             JOURNAL.lines.append(("swallowed", ""))
+
+
+_DEEDS = {
+    "wait": _wait,
+    "sleep": _sleep,
+    "block": _block,
+    "swallow": _swallow,
+    "permanent": _permanent,
+    "rate limit": _rate_limit,
+    "skip": _skip,
+    "exit": _exit,
+    "return": _return,
+}
 
 
 class Probe(WebhookActionPlugin):

@@ -55,7 +55,7 @@ class Room:
     async def worker(
         self,
         *,
-        timeout: timedelta = timedelta(seconds=30),
+        action_timeout: timedelta = timedelta(seconds=30),
         accepts_unsigned: bool = False,
         url: str | None = None,
         **options: Any,
@@ -72,7 +72,7 @@ class Room:
             clock=SystemClock(),
             redactor=Redactor(),
             policy=replace(RetryPolicy(), backoff=(timedelta(milliseconds=50),)),
-            default_timeout=timeout,
+            default_timeout=action_timeout,
             grace=grace,
         )
         plan = WorkerPlan(

@@ -86,7 +86,7 @@ async def test_info_and_status_of_every_stage(room: Room, client: ArqRedis) -> N
         assert (info.function, info.kwargs["context"]["project_id"]) == ("probe#act", "p1")
         JOURNAL.gate.set()
         await running.result(timeout=10, poll_delay=0.02)
-        with pytest.raises(ActionFailed, match="permanent error: .*no such release"):
+        with pytest.raises(ActionFailed, match=r"permanent error: .*no such release"):
             await waiting.result(timeout=10, poll_delay=0.02)
         assert await waiting.status() is JobStatus.complete
 
@@ -162,7 +162,7 @@ async def test_abort_of_a_finished_job_leaves_no_mark_that_kills_a_later_one(
 
 
 async def test_abort_marks_under_load_make_nothing_run_twice(room: Room, client: ArqRedis) -> None:
-    """arq sets the score of a deferred job to 1 and marks it only afterwards."""
+    """Arq sets the score of a deferred job to 1 and marks it only afterwards."""
     async with room.worker(accepts_unsigned=True, concurrency=20):
         jobs = [
             await put(client, {"label": str(n)}, project=f"p{n}", _defer_by=timedelta(seconds=5))

@@ -75,7 +75,7 @@ async def test_sys_exit_in_an_action_is_a_failure_and_the_worker_lives(room: Roo
 
 async def test_a_hanging_action_is_timed_out_and_retried(room: Room) -> None:
     enqueued = await room.enqueue({"label": "a", "does": "wait"})
-    async with room.worker(timeout=timedelta(seconds=0.1)) as engine:
+    async with room.worker(action_timeout=timedelta(seconds=0.1)) as engine:
         await until(lambda: engine.endings.get("retry", 0) > 0)
     record = json.loads((await room.job(enqueued.jobs[0].id))["attempt:1.1"])
     assert record["outcome"] == "timed out"
@@ -87,7 +87,7 @@ async def test_an_action_that_ignores_its_cancel_keeps_slot_and_lane_until_it_en
     """Recorded as timed out at once; never run twice at the same time."""
     enqueued = await room.enqueue({"label": "a", "does": "swallow"}, {"label": "b"})
     id_ = enqueued.jobs[0].id
-    async with room.worker(timeout=timedelta(seconds=0.1)) as engine:
+    async with room.worker(action_timeout=timedelta(seconds=0.1)) as engine:
 
         async def is_abandoned() -> bool:
             return (await room.job(id_)).get("abandoned") == "1"
