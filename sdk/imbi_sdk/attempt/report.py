@@ -1,7 +1,7 @@
 """What Imbi's activity feed is told about a job that has ended."""
 
 from datetime import timedelta
-from typing import Final, Literal, assert_never
+from typing import ClassVar, Final, Literal, assert_never
 
 from pydantic import BaseModel, ConfigDict
 
@@ -22,7 +22,7 @@ _BARE: Final = frozenset({DeathReason.HANDLER_NOT_RESOLVABLE, DeathReason.MISSIN
 class HandlerOutcome(BaseModel):
     """One rule's line in the activity feed; dump it with ``exclude_none``."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True)
 
     handler: str
     status: Literal["succeeded", "failed", "skipped"]
