@@ -13,13 +13,12 @@ import structlog
 from structlog.typing import Processor
 
 from imbi_sdk.attempt.redaction import Redactor
+from imbi_worker.queue.telling import JOB_FIELDS
 
 # arq 0.28 logs the arguments of jobs at INFO; httpx and aiohttp log addresses.
 _QUIET = ("arq", "neo4j", "aiohttp.access", "httpx", "httpcore")
-# Fields the worker fills with names of its own; everything else passes the redactor.
-_OURS = frozenset(
-    {"timestamp", "level", "logger", "job_id", "attempt", "handler", "plugin", "action", "hint"}
-)
+# Fields the worker fills with words of its own; everything else passes the redactor.
+_OURS = frozenset({"timestamp", "level", "logger", "hint"})
 
 
 def configure_logs(
@@ -38,6 +37,7 @@ def configure_logs(
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
         _redacting(redactor),
+        _naming_the_job,
     ]
     renderer: Processor = (
         structlog.processors.JSONRenderer(ensure_ascii=False)
@@ -68,6 +68,17 @@ def _bridge(shared: list[Processor], renderer: Processor, out: TextIO, least: in
     root.setLevel(least)
     for name in _QUIET:
         logging.getLogger(name).setLevel(max(least, logging.WARNING))
+
+
+def _naming_the_job(
+    logger: Any,  # noqa: ARG001 - structlog's signature
+    method: str,  # noqa: ARG001 - structlog's signature
+    event: MutableMapping[str, Any],
+) -> MutableMapping[str, Any]:
+    """The job's own names, which are no secrets, come after the redactor: it costs 5 us a field."""
+    for name, value in JOB_FIELDS.get({}).items():
+        event.setdefault(name, value)
+    return event
 
 
 def _redacting(redactor: Redactor) -> Processor:

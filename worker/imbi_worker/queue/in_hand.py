@@ -16,7 +16,6 @@ from typing import Any
 
 import structlog
 from redis.exceptions import RedisError
-from structlog.contextvars import bind_contextvars
 
 from imbi_sdk.attempt import Interrupted
 from imbi_sdk.attempt.outcome import Dead, DeathReason, Outcome, Retry
@@ -28,7 +27,7 @@ from imbi_worker.queue.finishing import Ending, Finisher
 from imbi_worker.queue.intake import Intake
 from imbi_worker.queue.leases import Lease, Watchdog
 from imbi_worker.queue.settlement import settle
-from imbi_worker.queue.telling import log_fields, tell
+from imbi_worker.queue.telling import bind, tell
 
 _ALONE = load_script("alone", SCRIPTS)
 _LOG = structlog.get_logger("imbi_worker.queue")
@@ -187,7 +186,7 @@ class JobsInHand:
         if isinstance(attempt, Dead):
             self._end(job, self._ending(claimed, attempt, None))
             return
-        bind_contextvars(**log_fields(attempt))
+        bind(attempt)
         limits = self._dispatcher.limits(attempt.job.handler)
         until = time.monotonic() + (limits.longest + _MARGIN).total_seconds()
         self._watchdog.hold(claimed.id, Lease(claimed.token, until))
@@ -216,7 +215,9 @@ class JobsInHand:
             except asyncio.CancelledError:
                 if job.stop is StopReason.LOST:
                     raise
-        self._end(job, replace(ending, token=job.claimed.token))
+        if ending.token != job.claimed.token:
+            ending = replace(ending, token=job.claimed.token)
+        self._end(job, ending)
 
     async def _outlast(self, job: _InHand, unfinished: asyncio.Task[Any]) -> None:
         """Keep slot and lane until an action that ignored its cancel really ends."""

@@ -1,5 +1,7 @@
-"""One log line for each ending; the job's fields come from its task's context."""
+"""One log line for each ending, and the fields every line of a job carries."""
 
+from collections.abc import Mapping
+from contextvars import ContextVar
 from typing import Any, Final
 
 import structlog
@@ -20,11 +22,16 @@ _EVENTS: Final = {
 }
 
 
-def log_fields(attempt: Attempt) -> dict[str, Any]:
-    """What every line of an attempt carries, a plugin's own lines included."""
+# One variable for all fields: an attempt's task sets it, and every line that the action
+# or anything it awaits writes is read together with it.
+JOB_FIELDS: ContextVar[Mapping[str, Any]] = ContextVar("imbi_job_fields")
+
+
+def bind(attempt: Attempt) -> None:
+    """Have every line of this task, a plugin's own lines included, name the job."""
     job = attempt.job
     plugin, _, action = job.handler.partition("#")
-    fields = {
+    fields: dict[str, Any] = {
         "job_id": job.id,
         "delivery_id": job.delivery,
         "handler": job.handler,
@@ -36,7 +43,7 @@ def log_fields(attempt: Attempt) -> dict[str, Any]:
         "integration": job.plugin_id,
         "attempt": attempt.number,
     }
-    return {name: value for name, value in fields.items() if value}
+    JOB_FIELDS.set({name: value for name, value in fields.items() if value})
 
 
 def tell(ending: Ending) -> None:
