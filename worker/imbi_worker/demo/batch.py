@@ -5,7 +5,7 @@ import json
 import sys
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
@@ -16,6 +16,7 @@ from rich.progress import Progress
 from imbi_sdk.queue import WebhookRule
 from imbi_worker.builtin.update_project import HANDLER as UPDATE
 from imbi_worker.demo.bodies import SERVICE, Body
+from imbi_worker.demo.cancellation import cancellable, stop
 from imbi_worker.demo.director import WEBHOOK, target
 from imbi_worker.demo.imbi_api import ImbiApi
 from imbi_worker.demo.show import Wishes, announce, keep, show_logs
@@ -24,10 +25,13 @@ from imbi_worker.demo.story import GITHUB, NOTIFY, ORGANIZATION, PROJECTS
 from imbi_worker.queue.views import JobView, State
 
 _FIELD: Final = "deliveries"
-_LOOK_SECONDS: Final = 0.1
+_RULES: Final = 2
+_LOOK_SECONDS: Final = 0.05
 _STALLED_AFTER: Final = timedelta(seconds=20)
 _READ_AT_ONCE: Final = 500
 _LOST_SHOWN: Final = 20
+# What goes wrong twice is lost, and is told at once.
+_NUMBERS: Final = {"IMBI_WORKER_BACKOFF": "500ms", "IMBI_WORKER_MAX_ATTEMPTS": "2"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,19 +67,19 @@ async def run_batch(bodies: Sequence[Body], wishes: Wishes) -> bool:
     """
     console, began = wishes.console(), time.monotonic()
     announce(console)
-    async with set_up({}) as stage:
+    async with set_up(_NUMBERS) as stage:
         console.print(f"All there after {time.monotonic() - began:.1f} s.")
         for project in stage.api.projects.values():
             project[_FIELD] = {}
         began = time.monotonic()
-        sent = await _send(stage, bodies, console)
+        sent = await cancellable(_send(stage, bodies, console))
         took = timedelta(seconds=time.monotonic() - began)
         totals = Totals(
             bodies=len(bodies),
             jobs=len(sent),
             requests=len(stage.api.requests),
             took=took,
-            lost=tuple(await _lost(stage, sent)),
+            lost=tuple(await cancellable(_lost(stage, sent))),
         )
         _tell(console, wishes, totals)
         if totals.lost:
@@ -89,14 +93,17 @@ async def _send(stage: Stage, bodies: Sequence[Body], console: Console) -> list[
     """Enqueue everything, and return when it has ended or nothing has moved for long."""
     sent: list[Sent] = []
     with Progress(console=console, disable=not console.is_terminal, transient=True) as progress:
-        bar = progress.add_task("jobs", total=len(bodies) * len(PROJECTS) * 2)
-        watching = asyncio.create_task(_until_ended(stage, len(bodies) * len(PROJECTS) * 2))
-        for body in bodies:
-            sent += await _enqueue(stage, body)
-        while not watching.done():
-            progress.update(bar, completed=await _ended(stage))
-            await asyncio.wait({watching}, timeout=_LOOK_SECONDS)
-        watching.result()
+        count = len(bodies) * len(PROJECTS) * _RULES
+        bar = progress.add_task("jobs", total=count)
+        watching = asyncio.create_task(
+            _until_ended(stage, count, lambda ended: progress.update(bar, completed=ended))
+        )
+        try:
+            for body in bodies:
+                sent += await _enqueue(stage, body)
+            await watching
+        finally:
+            await stop(watching)
     return sent
 
 
@@ -123,15 +130,16 @@ async def _enqueue(stage: Stage, body: Body) -> list[Sent]:
     return [Sent(job.id, body, job.project_id, job.handler) for job in answer.jobs]
 
 
-async def _until_ended(stage: Stage, jobs: int) -> None:
+async def _until_ended(stage: Stage, jobs: int, tell: Callable[[int], None]) -> None:
     """Returns when *jobs* jobs have ended, or none has for a long time."""
     ended, moved = 0, time.monotonic()
     while ended < jobs and time.monotonic() - moved < _STALLED_AFTER.total_seconds():
         stage.crew.check()
-        await asyncio.sleep(_LOOK_SECONDS / 2)
+        await asyncio.sleep(_LOOK_SECONDS)
         found = await _ended(stage)
         if found != ended:
             ended, moved = found, time.monotonic()
+            tell(ended)
 
 
 async def _ended(stage: Stage) -> int:

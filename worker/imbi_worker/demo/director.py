@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final, assert_never
 
 from imbi_sdk.queue import Enqueued, JobContext, Target, WebhookRule, keys
+from imbi_worker.demo.cancellation import cancellable
 from imbi_worker.demo.deliveries import sample
 from imbi_worker.demo.stage import Stage
 from imbi_worker.demo.story import (
@@ -53,7 +54,7 @@ class Director:
             await self._perform(number, scene.opening)
         async with asyncio.TaskGroup() as group:
             for number, scene in enumerate(story, 1):
-                group.create_task(self._perform(number, scene.sequel))
+                group.create_task(cancellable(self._perform(number, scene.sequel)))
         await self._watch.until(lambda seen: seen.has_ended())
 
     async def _perform(self, scene: int, acts: Sequence[Act]) -> None:

@@ -14,6 +14,7 @@ from typing import Final
 from rich.console import Console
 
 from imbi_worker.demo import report
+from imbi_worker.demo.cancellation import cancellable, stop
 from imbi_worker.demo.director import Director
 from imbi_worker.demo.evidence import gather
 from imbi_worker.demo.stage import WORKERS, Stage, set_up
@@ -111,13 +112,13 @@ async def _play(
             )
             has_ended = await _has_ended(done)
         finally:
-            watching.cancel()
-            playing.cancel()
-            await asyncio.gather(watching, playing, return_exceptions=True)
-        await watch.look()
+            await stop(playing)
+            await stop(watching)
+        await cancellable(watch.look())
     if not has_ended:
         console.print("Something that was to happen did not.", style="bold red")
-    return report.judge(story, await gather(stage, watch.cast, director.redelivered))
+    evidence = await cancellable(gather(stage, watch.cast, director.redelivered))
+    return report.judge(story, evidence)
 
 
 async def _has_ended(done: set[asyncio.Task[None]]) -> bool:

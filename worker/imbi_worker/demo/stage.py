@@ -17,6 +17,7 @@ from pydantic import SecretStr
 
 from imbi_sdk.encryption import TokenEncryption
 from imbi_sdk.queue import ActionQueue, Signer, keys
+from imbi_worker.demo.cancellation import cancellable
 from imbi_worker.demo.crew import Crew, CrewError
 from imbi_worker.demo.imbi_api import ImbiApi
 from imbi_worker.demo.story import GITHUB, ORGANIZATION, PAGERDUTY, PROJECTS, SONARQUBE
@@ -97,7 +98,7 @@ async def set_up(numbers: Mapping[str, str]) -> AsyncIterator[Stage]:
             directory=home.directory,
             settings=settings,
         )
-        await _until_ready(stage)
+        await cancellable(_until_ready(stage))
         yield stage
 
 

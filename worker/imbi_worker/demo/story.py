@@ -299,7 +299,7 @@ STORY: Final = (
                     Part(
                         HANG,
                         "{}",
-                        "hang",
+                        "sync-all",
                         Told(
                             State.DEAD,
                             ("timed out", "timed out"),

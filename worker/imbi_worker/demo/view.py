@@ -62,7 +62,7 @@ class LiveView:
         table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="dim")
         for heading, width in _COLUMNS:
             table.add_column(heading, width=width, no_wrap=True, overflow="ellipsis")
-        for member in snapshot.cast:
+        for member in sorted(snapshot.cast, key=lambda one: one.scene):
             job = snapshot.jobs.get(member.id)
             if job is not None:
                 table.add_row(
