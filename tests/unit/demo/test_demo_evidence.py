@@ -199,12 +199,8 @@ def test_a_scene_nobody_appeared_in_is_not_as_told() -> None:
 
 def test_no_two_jobs_of_the_story_could_be_taken_for_each_other() -> None:
     """A request is laid to a job by project, handler and mark."""
-    delivered = [
-        act
-        for scene in STORY
-        for act in (*scene.opening, *scene.sequel)
-        if isinstance(act, Deliver)
-    ]
+    acts = [act for scene in STORY for act in (*scene.opening, *scene.sequel)]
+    delivered = [act for act in acts if isinstance(act, Deliver)]
     known_by = [
         (project, part.handler, part.mark)
         for act in delivered
