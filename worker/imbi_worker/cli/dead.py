@@ -91,7 +91,7 @@ def replay(
     ids: Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Jobs' ids.")] = None,
     *,
     all_matching: Annotated[
-        bool, typer.Option(help="Every dead letter, or those the filters name.")
+        bool, typer.Option("--all-matching", help="Every dead letter, or those the filters name.")
     ] = False,
     handler: Handler = None,
     project: Project = None,
@@ -101,7 +101,9 @@ def replay(
         typer.Option(help="Run with this handler_config instead; '-' is stdin."),
     ] = None,
     reason: Annotated[str | None, typer.Option(help="Why, for the audit; required.")] = None,
-    dry_run: Annotated[bool, typer.Option(help="Say what would happen; write nothing.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would happen; write nothing.")
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     as_json: Json = False,
 ) -> None:

@@ -25,6 +25,7 @@ from imbi_worker.queue.views import Page
 
 OK: Final = 0
 FAILED: Final = 1
+INTERRUPTED: Final = 130
 _EXIT_CODES: Final[Mapping[type[OperationError], int]] = {
     InvalidInput: 2,
     NotFound: 3,

@@ -122,8 +122,7 @@ def root(
         typer.echo(json.dumps({"version": found}) if as_json else f"imbi-worker {found}")
         raise typer.Exit
     if ctx.invoked_subcommand is None:
-        typer.echo(ctx.get_help(), err=True)
-        raise typer.Exit(2)
+        ctx.fail("Missing command.")
 
 
 def main() -> None:

@@ -3,7 +3,9 @@
 import asyncio
 import getpass
 import platform
-from collections.abc import Awaitable, Callable
+import signal
+import threading
+from collections.abc import Awaitable, Callable, Coroutine
 from functools import cached_property
 
 import typer
@@ -11,12 +13,14 @@ from arq.connections import ArqRedis
 
 from imbi_sdk.queue import SigningKeyError
 from imbi_worker import wiring
-from imbi_worker.cli.output import OK, Output
+from imbi_worker.cli.output import INTERRUPTED, OK, Output
 from imbi_worker.graph import GraphMisconfigured, Neo4jGraph
 from imbi_worker.operations.errors import Misconfigured, OperationError
 from imbi_worker.queue import RedisAddressError
 from imbi_worker.queue.inspection import Inspection
 from imbi_worker.settings import Settings, SettingsError
+
+_CANCEL_AGAIN = 0.1
 
 
 class Session:
@@ -52,10 +56,32 @@ Work = Callable[[Session], Awaitable[int | None]]
 def execute(work: Work, output: Output) -> None:
     """Do *work*, and leave with its exit code or that of its error."""
     try:
-        code = asyncio.run(_run(work))
+        code = asyncio.run(_until_interrupted(_run(work)))
     except OperationError as error:
         code = output.fail(error)
+    except asyncio.CancelledError:
+        code = INTERRUPTED
     raise typer.Exit(OK if code is None else code)
+
+
+async def _until_interrupted(work: Coroutine[None, None, int | None]) -> int | None:
+    """Cancel *work* at Ctrl-C, and again until it ends.
+
+    redis-py 5.3 on Python 3.11 can lose a cancel that meets its check of an idle
+    connection: once would leave ``enqueue --wait`` waiting for its whole time.
+    """
+    loop = asyncio.get_running_loop()
+    task = asyncio.ensure_future(work)
+
+    def cancel() -> None:
+        if not task.done():
+            task.cancel()
+            loop.call_later(_CANCEL_AGAIN, cancel)
+
+    # Only the main thread hears signals.
+    if threading.current_thread() is threading.main_thread():
+        loop.add_signal_handler(signal.SIGINT, cancel)
+    return await task
 
 
 async def _run(work: Work) -> int | None:

@@ -23,6 +23,7 @@ from imbi_sdk.queue import (
     QueueUnavailable,
     SigningKeyError,
 )
+from imbi_worker.graph import GraphMisconfigured
 
 
 class OperationError(Exception):
@@ -65,6 +66,9 @@ def operation_errors() -> Iterator[None]:
         raise Unavailable(str(error), "Look at REDIS_URL, then try again.") from None
     except QueueError as error:
         raise Refused(str(error), "Look at Redis with `imbi-worker check`.") from None
+    except GraphMisconfigured as error:
+        # A kind of GraphUnavailable to jobs, which wait for it; an operator has to act.
+        raise Misconfigured(str(error)) from None
     except GraphUnavailable as error:
         raise Unavailable(str(error), "Look at NEO4J_URL, then try again.") from None
     except PluginRecordMissing as error:

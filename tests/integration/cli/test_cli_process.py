@@ -1,0 +1,110 @@
+"""The command as a process: streams, signals, exit codes, and what it loads."""
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from station import Station
+
+COMMAND = str(Path(sys.executable).parent / "imbi-worker")
+HEAVY = ("arq", "redis", "neo4j", "aiohttp", "structlog", "cryptography", "imbi_sdk")
+
+
+def run(*arguments: str, text: str = "") -> subprocess.CompletedProcess[str]:
+    return subprocess.run(  # noqa: S603 - our own command
+        [COMMAND, *arguments], input=text, capture_output=True, text=True, check=False, timeout=60
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["--version"], 0),
+        (["--help"], 0),
+        (["--json"], 2),
+        (["nonsense"], 2),
+        (["jobs", "list", "--state", "asleep"], 2),
+        (["jobs", "show", "nope"], 3),
+        (["dead", "replay", "nope", "--dry-run"], 1),
+        (["plugins", "show", "nope"], 3),
+    ],
+)
+def test_the_exit_code_says_what_happened(
+    station: Station, arguments: Sequence[str], code: int
+) -> None:
+    """0 ok, 1 failed, 2 usage, 3 not found; a failure is told on stderr."""
+    result = run(*arguments)
+    assert result.returncode == code, result.stderr
+    assert bool(result.stderr) is (code != 0)
+    assert "Traceback" not in result.stderr
+
+
+def test_the_version_is_data(station: Station) -> None:
+    """On stdout, as text or as JSON."""
+    assert run("--version").stdout.startswith("imbi-worker 0.")
+    assert set(json.loads(run("--version", "--json").stdout)) == {"version"}
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["jobs", "--help"], ["dead"]])
+def test_help_and_version_load_no_heavy_library(arguments: list[str]) -> None:
+    """What makes a command slow to start is loaded only when it has work to do."""
+    program = (
+        "import sys\n"
+        "from imbi_worker.cli.program import app\n"
+        "try:\n"
+        f"    app({arguments!r})\n"
+        "except SystemExit:\n"
+        f"    print('loaded', sorted(set({HEAVY!r}) & set(sys.modules)))\n"
+    )
+    result = subprocess.run(  # noqa: S603 - our own program
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert "loaded []" in result.stdout
+
+
+def test_ctrl_c_ends_a_wait_with_130(station: Station) -> None:
+    """The job stays enqueued; there is no traceback."""
+    arguments = ["enqueue", "github#sync", "--body", "-", "--project", "p", "--org", "o", "--wait"]
+    with subprocess.Popen(  # noqa: S603 - our own command
+        [COMMAND, *arguments, "--timeout", "60s"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdin is not None
+        assert process.stderr is not None
+        process.stdin.write("{}")
+        process.stdin.close()
+        told = process.stderr.readline()
+        assert "accepted" in told
+        process.send_signal(signal.SIGINT)
+        rest = process.stderr.read()
+        assert process.wait(timeout=30) == 130
+    assert "Traceback" not in rest
+    assert len(station.lines("jobs", "list")) == 1
+
+
+def test_a_closed_pipe_is_no_failure_to_talk_about(station: Station) -> None:
+    """`jobs list | head -1` prints no traceback."""
+    station.enqueue(projects=[f"p-{n}" for n in range(500)])
+    script = f"{COMMAND} jobs list --limit 1000 --json | head -1"
+    result = subprocess.run(  # noqa: S603 - a pipe of our own
+        ["/bin/sh", "-c", script], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert len(result.stdout.splitlines()) == 1
+    assert "Traceback" not in result.stderr
+
+
+def test_colours_stay_away_from_pipes(station: Station, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither a pipe nor NO_COLOR gets escape sequences, and no line is wrapped."""
+    (job,) = station.enqueue()
+    station.bury("x" * 300)
+    result = run("dead", "list")
+    assert "\x1b" not in result.stdout
+    assert "x" * 300 in result.stdout
+    assert job in result.stdout

@@ -1,0 +1,105 @@
+"""Values as text and as JSON."""
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from imbi_worker.cli.output import Output, age, cleaned, plain
+from imbi_worker.operations.errors import (
+    InvalidInput,
+    Misconfigured,
+    NotFound,
+    OperationError,
+    Refused,
+    Unavailable,
+)
+from imbi_worker.queue.views import Page, State
+
+CODES = {InvalidInput: 2, NotFound: 3, Refused: 4, Unavailable: 69, Misconfigured: 78}
+
+
+@dataclass(frozen=True)
+class Sample:
+    at: datetime
+    took: timedelta
+    state: State
+    parts: tuple["Sample", ...] = ()
+    nothing: str | None = None
+
+
+def test_values_become_json_with_units_in_their_names() -> None:
+    """A moment in UTC with its zone, a duration in seconds, a state as its word."""
+    east = timezone(timedelta(hours=2))
+    sample = Sample(datetime(2026, 1, 1, 2, tzinfo=east), timedelta(seconds=1.5), State.DEAD)
+    whole = plain(Sample(sample.at, sample.took, State.WAITING, (sample,)))
+    (part,) = whole["parts"]
+    assert part == {
+        "at": "2026-01-01T00:00:00.000+00:00",
+        "took_seconds": 1.5,
+        "state": "dead",
+        "parts": [],
+        "nothing": None,
+    }
+    assert json.loads(json.dumps(whole)) == whole
+
+
+@given(st.text())
+def test_no_text_can_steer_a_terminal(text: str) -> None:
+    """Escape sequences, bells, returns and direction marks are made visible."""
+    shown = cleaned(text)
+    assert len(shown) == len(text)
+    assert all(one.isprintable() or one in "\n\t" or one.isspace() for one in shown) or not any(
+        one in shown for one in "\x1b\x07\r\x9b\u202e"
+    )
+    assert not set(shown) & set("\x1b\x07\r\x08\x9b\u202e\u2066")
+
+
+@pytest.mark.parametrize(
+    ("ago", "text"),
+    [
+        (timedelta(seconds=5, milliseconds=500), "5s ago"),
+        (timedelta(minutes=3), "3m ago"),
+        (timedelta(hours=2, minutes=59), "2h ago"),
+        (timedelta(days=9), "9d ago"),
+        (-timedelta(minutes=2, seconds=5), "in 2m"),
+    ],
+)
+def test_an_age_is_one_number_and_one_unit(ago: timedelta, text: str) -> None:
+    """Rounded down; the future reads `in`."""
+    assert age(datetime.now(UTC) - ago) == text
+
+
+@pytest.mark.parametrize("kind", CODES)
+def test_each_kind_of_error_has_its_exit_code(
+    kind: type[OperationError], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The message and the next step stand on stderr, in either form."""
+    assert Output(as_json=False).fail(kind("It is so.", "Do this.")) == CODES[kind]
+    assert Output(as_json=True).fail(kind("It is so.", "Do this.")) == CODES[kind]
+    out, err = capsys.readouterr()
+    assert out == ""
+    first, second, third = err.splitlines()
+    assert (first, second) == ("imbi-worker: It is so.", "Do this.")
+    told = json.loads(third)["error"]
+    assert told == {"kind": kind.__name__, "message": "It is so.", "hint": "Do this."}
+
+
+@pytest.mark.parametrize(
+    ("page", "text"),
+    [
+        (Page(("x",), "dead:1", 1204, is_exact=True), "… 1,204 more: --cursor dead:1\n"),
+        (
+            Page(("x",), "queue:1", 1204, is_exact=False),
+            "… more among 1,204 not looked at yet: --cursor queue:1\n",
+        ),
+        (Page(("x",), None, 0, is_exact=True), ""),
+    ],
+)
+def test_a_cut_list_says_so(page: Page[str], text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """With the number when it is known, and with the way to go on."""
+    Output(as_json=False).more(page)
+    assert capsys.readouterr() == ("", text)
