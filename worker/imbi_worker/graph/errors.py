@@ -19,7 +19,7 @@ _SECURITY = "Neo.ClientError.Security."
 _DATABASE = "Neo.ClientError.Database."
 
 
-class GraphMisconfigured(GraphUnavailable):  # noqa: N818 - a state of the world, named as one
+class GraphMisconfigured(GraphUnavailable):
     """The graph answers, but not to us: waiting changes nothing."""
 
 
