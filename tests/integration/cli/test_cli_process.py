@@ -100,8 +100,8 @@ def test_a_closed_pipe_is_no_failure_to_talk_about(station: Station) -> None:
     assert "Traceback" not in result.stderr
 
 
-def test_colours_stay_away_from_pipes(station: Station, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither a pipe nor NO_COLOR gets escape sequences, and no line is wrapped."""
+def test_colours_stay_away_from_pipes(station: Station) -> None:
+    """A pipe gets no escape sequences, and no line is wrapped."""
     (job,) = station.enqueue()
     station.bury("x" * 300)
     result = run("dead", "list")

@@ -47,14 +47,11 @@ def test_values_become_json_with_units_in_their_names() -> None:
     assert json.loads(json.dumps(whole)) == whole
 
 
-@given(st.text())
+@given(st.text() | st.text(alphabet="ab\x1b\x07\r\x9b\u202e\n"))
 def test_no_text_can_steer_a_terminal(text: str) -> None:
     """Escape sequences, bells, returns and direction marks are made visible."""
     shown = cleaned(text)
     assert len(shown) == len(text)
-    assert all(one.isprintable() or one in "\n\t" or one.isspace() for one in shown) or not any(
-        one in shown for one in "\x1b\x07\r\x9b\u202e"
-    )
     assert not set(shown) & set("\x1b\x07\r\x08\x9b\u202e\u2066")
 
 
