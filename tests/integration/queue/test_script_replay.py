@@ -4,9 +4,10 @@ import json
 
 from desk import Desk
 
-from factories import make_job, make_signer
-from imbi_sdk.queue import keys
+from factories import HANDLER, make_job, make_keywords, make_signer
+from imbi_sdk.queue import arq_serializer, keys
 from imbi_sdk.queue.wire import encode
+from imbi_worker.queue.intake import Adopter, Intake
 from imbi_worker.queue.janitor import Retention
 
 
@@ -52,7 +53,7 @@ async def test_a_replay_forgets_what_the_dead_run_knew(desk: Desk) -> None:
     assert not again.held
     facts = await desk.hash(job)
     assert not {"reason", "error", "status", "ended"} & facts.keys()
-    assert facts["alone"] == "0"
+    assert "alone" not in facts
 
 
 async def test_a_replay_joins_its_lane_at_the_tail(desk: Desk) -> None:
@@ -136,6 +137,23 @@ async def test_a_delivery_is_open_again_until_its_replay_has_ended(desk: Desk) -
         ("dead", "1", "1"),
         ("succeeded", "2", "1"),
     ]
+
+
+async def test_the_record_of_a_delivery_does_not_expire_under_a_replay(desk: Desk) -> None:
+    """Also of stock jobs, whose event is not stored: the other one's end set its seven days."""
+    adopter = Adopter(desk.redis, Intake(signer=None, accepts_unsigned=True), queue=keys.QUEUE)
+    for project in ("p-1", "p-2"):
+        keywords = make_keywords(project=project, delivery="delivery-9")
+        body = arq_serializer({"t": None, "f": HANDLER, "a": [], "k": keywords, "et": 1})
+        await desk.redis.set(f"{keys.BODY}stock {project}", body, ex=60)
+        await desk.redis.zadd(keys.QUEUE, {f"stock {project}": 1})
+        assert await adopter.adopt(f"stock {project}", body) == "adopted"
+    first, second = (await desk.claim()).jobs
+    await desk.bury(first)
+    await desk.succeed(second)
+    assert await desk.redis.ttl(f"{keys.DELIVERY}delivery-9") > 0
+    await desk.replay(first.id)
+    assert await desk.redis.ttl(f"{keys.DELIVERY}delivery-9") == -1
 
 
 async def test_the_attempts_of_both_runs_are_kept(desk: Desk) -> None:

@@ -29,8 +29,9 @@ local function next_run(delivery, id)
 end
 
 -- Forgets one reference to an event; a delivery that nothing needs any more
--- stays seven days as the window for duplicates.
-local function unrefer(delivery, digest)
+-- stays seven days as the window for duplicates. *open* is its number of open jobs,
+-- where the caller knows it.
+local function unrefer(delivery, digest, open)
     if delivery == '' then
         return
     end
@@ -39,8 +40,8 @@ local function unrefer(delivery, digest)
         redis.call('HDEL', key, 'refs:' .. digest)
         redis.call('HDEL', EVENT .. delivery, digest)
     end
-    if tonumber(redis.call('HGET', key, 'open') or '0') <= 0
-        and redis.call('EXISTS', EVENT .. delivery) == 0 then
+    open = open or tonumber(redis.call('HGET', key, 'open') or '0')
+    if open <= 0 and redis.call('EXISTS', EVENT .. delivery) == 0 then
         redis.call('PEXPIRE', key, 7 * DAY)
     end
 end
@@ -52,10 +53,10 @@ local function close_in_delivery(delivery, digest, project, id, state, keeps_eve
     end
     local key = DELIVERY .. delivery
     redis.call('HSET', key, 'job:' .. id, state)
-    redis.call('HINCRBY', key, 'open', -1)
+    local open = redis.call('HINCRBY', key, 'open', -1)
     local left = redis.call('HINCRBY', key, 'open:' .. project, -1)
     if not keeps_event then
-        unrefer(delivery, digest)
+        unrefer(delivery, digest, open)
     end
     return left <= 0 and '1' or '0'
 end

@@ -2,7 +2,7 @@
 --
 -- I1  only the head of a lane (its lowest seq) has a score below FAR
 -- I2  a job is claimed only without a lane or as head, and without a live lease
--- I3  every script that removes a head ends in advance, which frees the next
+-- I3  every script that removes a head ends in leave_lane, which frees the next
 -- I4  lane and queue change only together, in one script
 
 local made_due = 0
@@ -28,6 +28,13 @@ local function wake()
     made_due = 0
 end
 
+local function make_due(id, due, now)
+    redis.call('ZADD', QUEUE, int(due), id)
+    if due <= now then
+        made_due = made_due + 1
+    end
+end
+
 -- Gives a job that may run its place in the queue: due at not_before, or FAR
 -- while another job leads its lane or a hold keeps it.
 local function place(id, lane, seq, not_before, hold, now)
@@ -35,11 +42,7 @@ local function place(id, lane, seq, not_before, hold, now)
         redis.call('ZADD', QUEUE, far(seq), id)
         return
     end
-    local due = math.max(now, not_before)
-    redis.call('ZADD', QUEUE, int(due), id)
-    if due <= now then
-        made_due = made_due + 1
-    end
+    make_due(id, math.max(now, not_before), now)
 end
 
 local function join_lane(id, lane, now)
@@ -54,15 +57,20 @@ local function join_lane(id, lane, now)
     return int(seq), headed
 end
 
-local function advance(lane, now)
-    local head = redis.call('ZRANGE', LANE .. lane, 0, 0)[1]
+-- Frees the job that now leads its lane.
+local function advance(lane, head, now)
     if not head then
         return
     end
     local h = redis.call('HMGET', JOB .. head, 'state', 'seq', 'not_before', 'hold')
     redis.call('HSET', JOB .. head, 'headed', int(now))
-    if h[1] ~= 'running' then
-        place(head, lane, h[2] or '0', tonumber(h[3] or '0'), h[4] or '', now)
+    if h[1] == 'running' then
+        return
+    end
+    if h[4] then
+        redis.call('ZADD', QUEUE, far(h[2]), head)
+    else
+        make_due(head, math.max(now, tonumber(h[3]) or 0), now)
     end
 end
 
@@ -70,11 +78,11 @@ local function leave_lane(id, lane, seq, now)
     if lane == '' then
         return
     end
-    local led = is_head(lane, id)
+    local members = redis.call('ZRANGE', LANE .. lane, 0, 1)
     redis.call('ZREM', LANE .. lane, id)
     -- Read by replay, to warn that later jobs of the lane already ran.
     redis.call('SET', 'imbi:lane-moved:' .. lane, seq, 'PX', 30 * DAY)
-    if led then
-        advance(lane, now)
+    if members[1] == id then
+        advance(lane, members[2], now)
     end
 end

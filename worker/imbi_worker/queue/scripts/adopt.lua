@@ -55,6 +55,7 @@ elseif kind == 'dead' then
     redis.call('HINCRBY', 'imbi:counters', 'refused', 1)
     finish_job(id, job_hash(id), { state = 'dead', reason = reason, error = problem, status = 'failed',
         duration = '' }, now)
+    flush(now)
 else
     place(id, lane, seq, 0, '', now)
 end

@@ -42,7 +42,7 @@ local worker_key = 'imbi:worker:' .. worker
 local jobs, events, strangers = {}, {}, {}
 local event_sent, taken, bytes, left = {}, 0, 0, ''
 
-local function hand_out(id, h, token)
+local function hand_out(id, h, token, body)
     local key = ''
     if h.digest ~= '' then
         key = h.delivery .. '/' .. h.digest
@@ -52,26 +52,29 @@ local function hand_out(id, h, token)
             events[#events + 1] = redis.call('HGET', EVENT .. h.delivery, h.digest) or ''
         end
     end
-    for _, value in ipairs({ id, token, redis.call('GET', BODY .. id) or '', key, h.attempts, h.crashes,
-        h.first_failed, h.held_ms, h.deferred_since, h.unknown, h.enqueued, h.run }) do
-        jobs[#jobs + 1] = value
-    end
+    local n = #jobs
+    jobs[n + 1], jobs[n + 2], jobs[n + 3], jobs[n + 4] = id, token, body, key
+    jobs[n + 5], jobs[n + 6], jobs[n + 7], jobs[n + 8] = h.attempts, h.crashes, h.first_failed, h.held_ms
+    jobs[n + 9], jobs[n + 10], jobs[n + 11], jobs[n + 12] = h.deferred_since, h.unknown, h.enqueued, h.run
 end
 
-local FIELDS = { 'state', 'token', 'lease_until', 'not_before', 'lane', 'seq', 'handler', 'plugin', 'v',
-    'delivery', 'digest', 'attempts', 'crashes', 'first_failed', 'held_ms', 'deferred_since', 'unknown',
-    'enqueued', 'run', 'pass', 'unresolved', 'counted', 'alone', 'started' }
-
+-- What every claim needs in one call, the rare fields when they are asked for.
 local function read(id)
-    local values = redis.call('HMGET', JOB .. id, unpack(FIELDS))
-    if not values[1] then
+    local v = redis.call('HMGET', JOB .. id, 'state', 'not_before', 'lane', 'handler', 'plugin', 'v', 'delivery',
+        'digest', 'attempts', 'crashes', 'first_failed', 'held_ms', 'deferred_since', 'unknown', 'enqueued', 'run',
+        'unresolved')
+    if not v[1] then
         return nil
     end
-    local h = {}
-    for index, name in ipairs(FIELDS) do
-        h[name] = values[index] or ''
-    end
-    return h
+    local h = { state = v[1], not_before = v[2] or '', lane = v[3] or '', handler = v[4] or '', plugin = v[5] or '',
+        v = v[6] or '', delivery = v[7] or '', digest = v[8] or '', attempts = v[9] or '', crashes = v[10] or '',
+        first_failed = v[11] or '', held_ms = v[12] or '', deferred_since = v[13] or '', unknown = v[14] or '',
+        enqueued = v[15] or '', run = v[16] or '', unresolved = v[17] or '' }
+    return setmetatable(h, { __index = function(fields, name)
+        local value = redis.call('HGET', JOB .. id, name) or ''
+        rawset(fields, name, value)
+        return value
+    end })
 end
 
 local last = redis.call('HMGET', worker_key, 'claim', 'claimed')
@@ -82,7 +85,7 @@ if last[1] == number then
         local h = read(id)
         if h and h.token == token then
             resume(id, redis.call('HGET', JOB .. id, 'hold'), worker, lease, now)
-            hand_out(id, h, token)
+            hand_out(id, h, token, redis.call('GET', BODY .. id) or '')
         end
     end
     return { int(now), int(now), 'more', jobs, events, strangers, {} }
@@ -113,6 +116,7 @@ local function count_crash(id, h)
     if h.alone ~= '1' then
         return true
     end
+    redis.call('HDEL', JOB .. id, 'alone')
     finish_job(id, job_hash(id), { state = 'dead', reason = 'poison pill', status = 'failed', duration = '',
         error = 'its worker died while it ran alone: replay it only when the action is mended' }, now)
     return false
@@ -168,28 +172,24 @@ local function is_ready(id, h)
         redis.call('ZADD', QUEUE, h.not_before, id)
     elseif not is_head(h.lane, id) then
         redis.call('ZADD', QUEUE, far(h.seq), id)
-    elseif redis.call('EXISTS', BODY .. id) == 0 then
-        redis.call('HINCRBY', 'imbi:counters', 'repairs:body', 1)
-        finish_job(id, job_hash(id), { state = 'dead', reason = 'body lost', status = 'failed', duration = '',
-            error = 'Redis no longer holds the body: deliver again' }, now)
     else
         return h.state ~= 'running' or count_crash(id, h)
     end
     return false
 end
 
-local function lease_out(id, h)
+local function lease_out(id, h, body)
     taken = taken + 1
     local token = worker .. '/' .. number .. '/' .. taken
     local ends = int(now + lease)
     redis.call('HSET', JOB .. id, 'state', 'running', 'token', token, 'lease_until', ends,
-        'worker', worker, 'started', int(now), 'alone', '0')
+        'worker', worker, 'started', int(now))
     redis.call('SET', IN_PROGRESS .. id, worker, 'PX', lease)
     redis.call('ZADD', QUEUE, ends, id)
-    if h.pass ~= '' or h.unresolved ~= '' then
-        redis.call('HDEL', JOB .. id, 'pass', 'unresolved')
+    if h.unresolved ~= '' then
+        redis.call('HDEL', JOB .. id, 'unresolved')
     end
-    hand_out(id, h, token)
+    hand_out(id, h, token, body)
     return token
 end
 
@@ -198,8 +198,8 @@ end_due_holds(now)
 local held = holds_exist()
 local claimed = {}
 
-local function size_of(id, h)
-    local size = redis.call('STRLEN', BODY .. id)
+local function size_of(h, body)
+    local size = #body
     if h.digest ~= '' and not event_sent[h.delivery .. '/' .. h.digest] then
         size = size + redis.call('HSTRLEN', EVENT .. h.delivery, h.digest)
     end
@@ -238,14 +238,21 @@ local function consider(id)
     if cannot_run(id, h) then
         return
     end
-    local size = size_of(id, h)
+    local body = redis.call('GET', BODY .. id)
+    if not body then
+        redis.call('HINCRBY', 'imbi:counters', 'repairs:body', 1)
+        finish_job(id, job_hash(id), { state = 'dead', reason = 'body lost', status = 'failed', duration = '',
+            error = 'Redis no longer holds the body: deliver again' }, now)
+        return
+    end
+    local size = size_of(h, body)
     if bytes + size > bytes_wanted and not (is_idle and taken == 0) then
         left = 'bytes'
         return
     end
     bytes = bytes + size
     claimed[#claimed + 1] = id
-    claimed[#claimed + 1] = lease_out(id, h)
+    claimed[#claimed + 1] = lease_out(id, h, body)
 end
 
 local looked_at = 0
@@ -273,5 +280,6 @@ if next_due <= now then
     left = left == '' and 'more' or left
     made_due = made_due + 1
 end
+flush(now)
 wake()
 return { int(now), int(next_due), left, jobs, events, strangers, aborts }

@@ -15,20 +15,32 @@ local function result_of(id, h, state, attempts, started, now, text)
     })
 end
 
+-- A job's hash: what every ending needs in one call, the rare fields when they are asked for.
 local function job_hash(id)
-    local names = { 'handler', 'plugin', 'lane', 'seq', 'state', 'token', 'lease_until', 'delivery',
-        'digest', 'project', 'enqueued', 'attempts', 'run', 'hold', 'started', 'headed', 'crashes',
-        'first_failed', 'deferred_since', 'not_before', 'worker', 'counted' }
-    local values = redis.call('HMGET', JOB .. id, unpack(names))
-    local h = {}
-    for index, name in ipairs(names) do
-        h[name] = values[index] or ''
+    local v = redis.call('HMGET', JOB .. id, 'handler', 'plugin', 'lane', 'seq', 'state', 'token',
+        'delivery', 'digest', 'project', 'enqueued', 'attempts', 'run', 'hold', 'started', 'counted')
+    local h = { exists = v[1] and true or false, handler = v[1] or '', plugin = v[2] or '', lane = v[3] or '',
+        seq = v[4] or '', state = v[5] or '', token = v[6] or '', delivery = v[7] or '', digest = v[8] or '',
+        project = v[9] or '', enqueued = v[10] or '0', attempts = v[11] or '', run = v[12] or '',
+        hold = v[13] or '', started = v[14] or '', counted = v[15] or '' }
+    return setmetatable(h, { __index = function(fields, name)
+        local value = redis.call('HGET', JOB .. id, name) or ''
+        rawset(fields, name, value)
+        return value
+    end })
+end
+
+local ended, served = {}, {}
+
+-- What many endings of one call add to the same fields is written once, by flush.
+local function flush(now)
+    for field, count in pairs(ended) do
+        redis.call('HINCRBY', 'imbi:counters', field, count)
     end
-    h.exists = values[1] and true or false
-    if h.enqueued == '' then
-        h.enqueued = '0'
+    for name in pairs(served) do
+        redis.call('HSET', 'imbi:served', name, int(now))
     end
-    return h
+    ended, served = {}, {}
 end
 
 -- A plugin id, or the slug of a plugin that needs none.
@@ -36,7 +48,8 @@ local function integration(h)
     return h.plugin ~= '' and h.plugin or string.match(h.handler, '^[^#]*')
 end
 
--- end = { state, reason, error, status, duration }; status is succeeded, failed or skipped.
+-- ending = { state, reason, error, status, duration }; status is succeeded, failed or skipped.
+-- The caller ends in flush.
 local function finish_job(id, h, ending, now)
     local dead = ending.state == 'dead'
     local attempts = h.attempts == '' and '0' or h.attempts
@@ -52,27 +65,30 @@ local function finish_job(id, h, ending, now)
     end
 
     redis.call('ZREM', QUEUE, id)
-    redis.call('DEL', IN_PROGRESS .. id, RETRIES .. id)
     redis.call('ZREM', ABORT, id)
     if h.hold ~= '' then
         redis.call('ZREM', PARKED .. h.hold, id)
     end
-    redis.call('HDEL', JOB .. id, 'token', 'lease_until', 'hold', 'held_since', 'pass', 'alone',
-        'counted', 'abandoned')
+    redis.call('HDEL', JOB .. id, 'token', 'lease_until', 'alone', 'pass')
+    if h.hold ~= '' or h.counted ~= '' then
+        redis.call('HDEL', JOB .. id, 'hold', 'held_since', 'counted', 'abandoned')
+    end
     redis.call('HSET', JOB .. id, 'state', ending.state, 'ended', int(now), 'attempts', attempts,
         'reason', ending.reason, 'error', ending.error, 'status', ending.status)
     if dead then
+        redis.call('DEL', IN_PROGRESS .. id, RETRIES .. id)
         redis.call('ZADD', DEAD, int(now), id)
         redis.call('INCRBY', 'imbi:dead-bytes', redis.call('STRLEN', BODY .. id))
     else
-        redis.call('DEL', BODY .. id)
+        redis.call('DEL', IN_PROGRESS .. id, RETRIES .. id, BODY .. id)
         redis.call('PEXPIRE', JOB .. id, DAY)
     end
     if ending.state == 'succeeded' then
-        redis.call('HSET', 'imbi:served', integration(h), int(now))
+        served[integration(h)] = true
     end
     redis.call('SET', RESULT .. id, result_of(id, h, ending.state, attempts, started, now, text), 'PX', DAY)
-    redis.call('HINCRBY', 'imbi:counters', ending.state .. ':' .. h.handler, 1)
+    local counter = ending.state .. ':' .. h.handler
+    ended[counter] = (ended[counter] or 0) + 1
     local last = close_in_delivery(h.delivery, h.digest, h.project, id, ending.state, dead)
     redis.call('XADD', 'imbi:outcomes', 'MAXLEN', '~', OUTCOMES_KEPT, '*', 'job', id, 'handler', h.handler,
         'project', h.project, 'delivery', h.delivery, 'state', ending.state, 'status', ending.status,

@@ -31,7 +31,7 @@ local now = now_ms()
 local patience = tonumber(next_arg())
 
 local function set_aside(id)
-    redis.call('HDEL', JOB .. id, 'token', 'lease_until', 'alone', 'abandoned', 'counted')
+    redis.call('HDEL', JOB .. id, 'token', 'lease_until', 'alone', 'abandoned', 'counted', 'pass', 'unresolved')
     redis.call('DEL', IN_PROGRESS .. id)
 end
 
@@ -152,5 +152,6 @@ while ARG < #ARGV do
         duration = next_arg(), record = next_arg() }
     reply[#reply + 1] = settle(id, entry)
 end
+flush(now)
 wake()
 return reply

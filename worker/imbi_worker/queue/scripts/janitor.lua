@@ -57,7 +57,7 @@ local function free_lane(lane)
     local head = redis.call('ZRANGE', LANE .. lane, 0, 0)[1]
     if head and redis.call('EXISTS', JOB .. head) == 0 then
         redis.call('ZREM', LANE .. lane, head)
-        advance(lane, now)
+        advance(lane, redis.call('ZRANGE', LANE .. lane, 0, 0)[1], now)
         repaired('lane')
     end
 end

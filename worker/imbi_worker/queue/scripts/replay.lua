@@ -38,7 +38,8 @@ end
 local moved = tonumber(redis.call('GET', 'imbi:lane-moved:' .. lane) or '0')
 local later_ran = lane ~= '' and moved > tonumber(h[3] or '0')
 redis.call('HDEL', JOB .. id, 'reason', 'error', 'status', 'ended', 'crashes', 'first_failed', 'deferred_since',
-    'held_ms', 'unknown', 'not_before', 'unresolved')
+    'held_ms', 'unknown', 'not_before', 'unresolved', 'token', 'lease_until', 'alone', 'counted', 'abandoned',
+    'pass', 'hold', 'held_since')
 local seq, headed = join_lane(id, lane, now)
 redis.call('HSET', JOB .. id, 'state', 'waiting', 'seq', seq, 'headed', headed, 'attempts', 0,
     'run', next_run(delivery, id), 'replayed_by', actor)
