@@ -97,7 +97,9 @@ end
 -- 'counted' holds the token of a run that is counted already, here or as abandoned.
 local function count_crash(id, h)
     h.unknown = '1'
-    redis.call('HDEL', JOB .. id, 'abandoned')
+    local was_alone = h.alone == '1'
+    -- What belonged to that run: a later one may be in company, and under the hold again.
+    redis.call('HDEL', JOB .. id, 'abandoned', 'alone', 'pass')
     if h.token ~= '' and h.counted == h.token then
         redis.call('HSET', JOB .. id, 'state', 'waiting', 'unknown', '1')
         return true
@@ -113,10 +115,9 @@ local function count_crash(id, h)
     note_attempt(id, h.run, tonumber(h.attempts), cjson.encode({ n = tonumber(h.attempts), outcome = 'crashed', worker = lost,
         started = tonumber(h.started) or now, ended = now,
         error = 'the lease ran out: the worker died or lost Redis' }))
-    if h.alone ~= '1' then
+    if not was_alone then
         return true
     end
-    redis.call('HDEL', JOB .. id, 'alone')
     finish_job(id, job_hash(id), { state = 'dead', reason = 'poison pill', status = 'failed', duration = '',
         error = 'its worker died while it ran alone: replay it only when the action is mended' }, now)
     return false

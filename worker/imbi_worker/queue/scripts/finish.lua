@@ -42,7 +42,10 @@ local function is_overtaken(h, starts)
     if h.lane == '' or headed == 0 or starts <= headed + patience then
         return false
     end
-    return tonumber(redis.call('HGET', 'imbi:served', integration(h)) or '0') > headed
+    local name = integration(h)
+    -- A success of this very call is not yet written down.
+    local last = served[name] and now or tonumber(redis.call('HGET', 'imbi:served', name) or '0')
+    return last > headed
 end
 
 local function bury_overtaken(id, h, entry)
