@@ -202,6 +202,17 @@ async def test_a_retry_while_the_hold_stands_is_parked_again(desk: Desk) -> None
     assert await desk.parked(SCOPE) == jobs
 
 
+async def test_a_crashed_run_has_used_up_its_pass_too(desk: Desk) -> None:
+    """It does not run again while the hold stands, least of all when that has begun anew."""
+    jobs = await limited(desk, 3)
+    await desk.claim()
+    await desk.end_hold(SCOPE)
+    await desk.claim_one("w1")
+    await desk.crash(jobs[0])
+    assert await desk.claimed_ids("w2") == []
+    assert await desk.parked(SCOPE) == jobs
+
+
 async def test_the_end_of_a_hold_is_told_as_the_next_due_moment(desk: Desk) -> None:
     """So that an idle worker wakes for it."""
     await limited(desk, 1, seconds=3)

@@ -96,3 +96,18 @@ async def test_the_note_does_not_outlive_its_run(desk: Desk) -> None:
     await desk.claim_one("w2")
     await desk.crash(job)
     assert (await desk.claim_one("w3")).crashes == 1
+
+
+async def test_the_note_does_not_outlive_an_abandoned_run_either(desk: Desk) -> None:
+    """Its timeout was counted, so its worker's death is no crash; the next run is in company."""
+    job = await desk.job()
+    for worker in ("w1", "w2"):
+        await desk.claim_one(worker)
+        await desk.crash(job)
+    claimed = await desk.claim_one("w3")
+    await desk.note_alone(claimed)
+    await desk.end(claimed, "abandoned")
+    await desk.crash(job)
+    await desk.claim_one("w4")
+    await desk.crash(job)
+    assert (await desk.claim_one("w5")).crashes == 3
