@@ -8,12 +8,17 @@ from imbi_sdk.analysis import (
     AnalysisPlugin,
     AnalysisResultItem,
     AnalysisResultStatus,
+    RemediationOffer,
+    RemediationResult,
 )
 from imbi_sdk.configuration import (
     ConfigKey,
     ConfigKeyWithValue,
     ConfigurationPlugin,
     ConfigValue,
+)
+from imbi_sdk.connection import (
+    ConnectionPlugin,
 )
 from imbi_sdk.context import (
     LinkWriteback,
@@ -150,6 +155,7 @@ __all__ = [
     "ConfigValue",
     "ConfigurationError",
     "ConfigurationPlugin",
+    "ConnectionPlugin",
     "CredentialField",
     "CursorExpiredError",
     "DataType",
@@ -203,6 +209,8 @@ __all__ = [
     "RegistryEntry",
     "ReleaseInfo",
     "RelocationTarget",
+    "RemediationOffer",
+    "RemediationResult",
     "RemoteDeployment",
     "RetryableError",
     "ServiceApplicationRecord",

@@ -7,13 +7,14 @@ from typing import Any, Final, TypeAlias
 
 from imbi_sdk.analysis import AnalysisPlugin
 from imbi_sdk.configuration import ConfigurationPlugin
+from imbi_sdk.connection import ConnectionPlugin
 from imbi_sdk.counterpart import adopt_descriptor, adopt_manifest, family
 from imbi_sdk.deployment import DeploymentPlugin
 from imbi_sdk.identity_plugin import IdentityPlugin
 from imbi_sdk.incidents import IncidentsPlugin
 from imbi_sdk.lifecycle import LifecyclePlugin
 from imbi_sdk.logs import LogsPlugin
-from imbi_sdk.manifest import PluginManifest
+from imbi_sdk.manifest import PluginManifest, PluginType
 from imbi_sdk.webhook import ActionDescriptor, WebhookActionPlugin
 
 PluginClass: TypeAlias = (
@@ -25,11 +26,12 @@ PluginClass: TypeAlias = (
     | type[WebhookActionPlugin]
     | type[AnalysisPlugin]
     | type[IncidentsPlugin]
+    | type[ConnectionPlugin]
 )
 
 _LOGGER = logging.getLogger("imbi_common.plugins.registry")
 _SUPPORTED_API_VERSIONS: Final = frozenset({1})
-_BASES: Final[dict[str, type]] = {
+_BASES: Final[dict[PluginType, type]] = {
     "configuration": ConfigurationPlugin,
     "logs": LogsPlugin,
     "identity": IdentityPlugin,
@@ -38,6 +40,7 @@ _BASES: Final[dict[str, type]] = {
     "webhook": WebhookActionPlugin,
     "analysis": AnalysisPlugin,
     "incidents": IncidentsPlugin,
+    "connection": ConnectionPlugin,
 }
 
 
@@ -74,11 +77,10 @@ def examine(name: str, cls: Any) -> Admitted | Refused | Unsupported:
             "Plugin must subclass ConfigurationPlugin, LogsPlugin, IdentityPlugin, "
             "DeploymentPlugin, LifecyclePlugin, or WebhookActionPlugin"
         )
-    expected = _BASES.get(manifest.plugin_type)
-    if expected is None or not issubclass(cls, family(expected)):
-        wanted = expected.__name__ if expected else "a base this version knows"
+    expected = _BASES[manifest.plugin_type]
+    if not issubclass(cls, family(expected)):
         return Refused(
-            f"Class does not implement {wanted} for plugin_type={manifest.plugin_type!r}"
+            f"Class does not implement {expected.__name__} for plugin_type={manifest.plugin_type!r}"
         )
     if manifest.api_version not in _SUPPORTED_API_VERSIONS:
         _LOGGER.warning(

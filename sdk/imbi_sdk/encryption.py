@@ -1,15 +1,18 @@
-"""Fernet encryption of stored credentials, with keys that can be replaced."""
+"""Fernet encryption of stored secrets, with keys that can be replaced."""
 
 import base64
 import logging
-from collections.abc import Sequence
-from typing import ClassVar, Self
+from collections.abc import Iterable, Sequence
+from typing import Any, ClassVar, Self, TypeAlias
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from pydantic import SecretStr
 
+# As a module: hosts' tests put another ``get_auth_settings`` there, and it must be seen.
+from imbi_sdk import settings
 from imbi_sdk.errors import ConfigurationError
-from imbi_sdk.settings import ENCRYPTION_KEY, get_auth_settings
+
+Key: TypeAlias = str | bytes | SecretStr
 
 _LOGGER = logging.getLogger("imbi_common.auth.encryption")
 _PROBE = "can this key be used?"
@@ -20,12 +23,8 @@ class TokenEncryption:
 
     _instance: ClassVar["TokenEncryption | None"] = None
 
-    def __init__(
-        self,
-        encryption_key: str | bytes | SecretStr,
-        old_keys: Sequence[str | bytes | SecretStr] = (),
-    ) -> None:
-        self._fernet = MultiFernet([_fernet(encryption_key), *(_fernet(old) for old in old_keys)])
+    def __init__(self, encryption_key: Key, old_keys: Sequence[Key] = ()) -> None:
+        self._fernet = _fernets([encryption_key, *old_keys])
 
     @classmethod
     def get_instance(cls) -> "TokenEncryption":
@@ -50,10 +49,7 @@ class TokenEncryption:
 
     @classmethod
     def _from_settings(cls) -> Self:
-        settings = get_auth_settings()
-        if settings.encryption_key is None:
-            raise RuntimeError(f"Encryption key not configured; set {ENCRYPTION_KEY}")
-        return cls(settings.encryption_key, settings.old_encryption_keys)
+        return cls(*_auth_keys(settings.get_auth_settings()))
 
     def encrypt(self, plaintext: str | None) -> str | None:
         """The token of a text; None stays None."""
@@ -83,7 +79,78 @@ class TokenEncryption:
             return self._fernet.decrypt(base64.urlsafe_b64decode(raw))
 
 
-def _fernet(key: str | bytes | SecretStr) -> Fernet:
+class ConfigEncryption:
+    """Encrypts what Imbi stores of its own configuration; it has a key of its own.
+
+    Plugins' credentials are not under this key, and the worker never asks for it.
+    """
+
+    _instance: ClassVar["ConfigEncryption | None"] = None
+
+    def __init__(self, encryption_key: Key) -> None:
+        self._fernet = _fernet(encryption_key)
+
+    @classmethod
+    def get_instance(cls) -> "ConfigEncryption":
+        """The one instance of the process, made from the settings at the first call."""
+        if ConfigEncryption._instance is None:
+            key = settings.get_config_settings().encryption_key
+            ConfigEncryption._instance = cls(_required(key, settings.CONFIG_ENCRYPTION_KEY))
+        return ConfigEncryption._instance
+
+    @classmethod
+    def reset_instance(cls) -> None:
+        """Forget the instance; the next one reads the settings again."""
+        ConfigEncryption._instance = None
+
+    def encrypt(self, plaintext: str | None) -> str | None:
+        """The token of a text; None stays None."""
+        return None if plaintext is None else self._fernet.encrypt(plaintext.encode()).decode()
+
+    def decrypt(self, ciphertext: str | None) -> str | None:
+        """The text of a token, or None with a warning when the key does not open it."""
+        if ciphertext is None:
+            return None
+        try:
+            return self._fernet.decrypt(ciphertext.encode()).decode()
+        except (InvalidToken, ValueError):
+            _LOGGER.warning("Failed to decrypt a config value: the configured key does not open it")
+            return None
+
+
+def get_fernet(auth_settings: settings.AuthSettings | None = None) -> MultiFernet:
+    """What opens and makes tokens under *auth_settings*, or under those in use."""
+    key, old = _auth_keys(auth_settings or settings.get_auth_settings())
+    return _fernets([key, *old])
+
+
+def encrypt_token(plaintext: str, auth_settings: settings.AuthSettings | None = None) -> str:
+    """The token of a text."""
+    return get_fernet(auth_settings).encrypt(plaintext.encode()).decode("ascii")
+
+
+def decrypt_token(ciphertext: str, auth_settings: settings.AuthSettings | None = None) -> str:
+    """The text of a token. Other than ``TokenEncryption`` it raises when no key opens it."""
+    return get_fernet(auth_settings).decrypt(ciphertext.encode()).decode()
+
+
+def _auth_keys(found: Any) -> tuple[Key, tuple[Key, ...]]:
+    # Settings that a host's test made up, or Imbi's own, know no old keys.
+    old: Iterable[Key] = getattr(found, "old_encryption_keys", ())
+    return _required(found.encryption_key, settings.ENCRYPTION_KEY), tuple(old)
+
+
+def _required(key: Key | None, variable: str) -> Key:
+    if not key:
+        raise RuntimeError(f"Encryption key not configured; set {variable}")
+    return key
+
+
+def _fernets(keys: Iterable[Key]) -> MultiFernet:
+    return MultiFernet([_fernet(key) for key in keys])
+
+
+def _fernet(key: Key) -> Fernet:
     plain = key.get_secret_value() if isinstance(key, SecretStr) else key
     try:
         return Fernet(plain)

@@ -1,14 +1,15 @@
 """The plugins of this process, found through the entry points ``imbi.plugins``."""
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib import metadata
+from datetime import timedelta
 from threading import RLock
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
-from imbi_sdk.admission import Admitted, PluginClass, Refused, Unsupported, examine, read_catalogue
+from imbi_sdk.admission import Admitted, PluginClass, Refused, Unsupported, read_catalogue
 from imbi_sdk.counterpart import family, publish
+from imbi_sdk.discovery import Candidate, built_in, installed, judge
 from imbi_sdk.errors import ActionNotFoundError, PluginNotFoundError
 from imbi_sdk.manifest import PluginManifest
 from imbi_sdk.schemas import validate_no_collisions
@@ -16,7 +17,7 @@ from imbi_sdk.serving import install
 from imbi_sdk.webhook import ActionDescriptor, WebhookActionPlugin
 
 _LOGGER = logging.getLogger("imbi_common.plugins.registry")
-_ENTRY_POINT_GROUP: Final = "imbi.plugins"
+_IMPORT_TIME: Final = timedelta(seconds=30)
 
 
 @dataclass(frozen=True)
@@ -37,55 +38,45 @@ class LoadResult(NamedTuple):
     skipped: list[str]
 
 
-class _Candidate(NamedTuple):
-    name: str
-    load: Callable[[], Any]
-    package_name: str
-    package_version: str
-    is_builtin: bool = False
-
-
 class _Loaded(NamedTuple):
     entry: RegistryEntry
     actions: Mapping[str, ActionDescriptor]
 
 
+# One load at a time: a second one would find modules half imported by the first.
+_loading = RLock()
 _lock = RLock()
 _registry: dict[str, RegistryEntry] = {}
 _catalogues: dict[str, _Loaded] = {}
 
 
-def load_plugins(*, builtins: Mapping[str, type] | Sequence[type] = ()) -> LoadResult:
+def load_plugins(
+    *,
+    builtins: Mapping[str, type] | Sequence[type] = (),
+    within: timedelta | None = _IMPORT_TIME,
+) -> LoadResult:
     """Fill the registry from the installed entry points, then from *builtins*.
 
     A built-in plugin gives way to an installed one of the same slug and is
-    counted as skipped. One plugin that fails keeps no other from loading.
+    counted as skipped. One plugin that fails keeps no other from loading, and
+    one that is not imported *within* that time has failed; each is imported in a
+    thread of its own. With None they are imported in this thread, without limit.
     PluginSchemaCollisionError is raised when two plugins claim one label; the
     registry is then as it was.
     """
     install()
-    result = LoadResult([], {}, [])
-    found: dict[str, _Loaded] = {}
-    for candidate in [*_installed(), *_built_in(builtins)]:
-        admitted = _admit(candidate, found, result)
-        if admitted is not None:
-            slug = admitted.manifest.slug
-            found[slug] = _loaded(candidate, admitted)
-            result.loaded.append(slug)
-    validate_no_collisions([loaded.entry.manifest for loaded in found.values()])
-    with _lock:
-        _registry.clear()
-        _registry.update({slug: loaded.entry for slug, loaded in found.items()})
-        _catalogues.clear()
-        _catalogues.update(found)
-        publish(_registry.values())
-    return result
+    with _loading:
+        return _load([*installed(), *built_in(builtins)], within)
 
 
-def reload_plugins(*, builtins: Mapping[str, type] | Sequence[type] = ()) -> LoadResult:
+def reload_plugins(
+    *,
+    builtins: Mapping[str, type] | Sequence[type] = (),
+    within: timedelta | None = _IMPORT_TIME,
+) -> LoadResult:
     """Read the entry points again. Modules that are imported already stay as they are."""
     _LOGGER.info("Reloading plugin registry")
-    return load_plugins(builtins=builtins)
+    return load_plugins(builtins=builtins, within=within)
 
 
 def get_plugin(slug: str) -> RegistryEntry:
@@ -128,7 +119,26 @@ def _actions(slug: str, entry: RegistryEntry) -> Mapping[str, ActionDescriptor]:
     return {} if isinstance(read, Refused) else read
 
 
-def _loaded(candidate: _Candidate, admitted: Admitted) -> _Loaded:
+def _load(candidates: Sequence[Candidate], within: timedelta | None) -> LoadResult:
+    result = LoadResult([], {}, [])
+    found: dict[str, _Loaded] = {}
+    for candidate in candidates:
+        admitted = _admit(candidate, found, result, within)
+        if admitted is not None:
+            slug = admitted.manifest.slug
+            found[slug] = _loaded(candidate, admitted)
+            result.loaded.append(slug)
+    validate_no_collisions([loaded.entry.manifest for loaded in found.values()])
+    with _lock:
+        _registry.clear()
+        _registry.update({slug: loaded.entry for slug, loaded in found.items()})
+        _catalogues.clear()
+        _catalogues.update(found)
+        publish(_registry.values())
+    return result
+
+
+def _loaded(candidate: Candidate, admitted: Admitted) -> _Loaded:
     entry = RegistryEntry(
         handler_cls=admitted.handler_cls,
         manifest=admitted.manifest,
@@ -146,11 +156,14 @@ def _loaded(candidate: _Candidate, admitted: Admitted) -> _Loaded:
 
 
 def _admit(
-    candidate: _Candidate, found: Mapping[str, _Loaded], result: LoadResult
+    candidate: Candidate,
+    found: Mapping[str, _Loaded],
+    result: LoadResult,
+    within: timedelta | None,
 ) -> Admitted | None:
     """What may join *found*; what may not is written into *result*."""
     name = candidate.name
-    match _examined(candidate):
+    match judge(candidate, within):
         case Refused(reason):
             _LOGGER.error("Plugin %r is refused: %s", name, reason)
             result.errors[name] = reason
@@ -165,43 +178,3 @@ def _admit(
         case Admitted() as admitted:
             return admitted
     return None
-
-
-def _examined(candidate: _Candidate) -> Admitted | Refused | Unsupported:
-    try:
-        cls = candidate.load()
-    except (Exception, SystemExit) as error:
-        _LOGGER.exception("Failed to load plugin %r", candidate.name)
-        return Refused(str(error))
-    return examine(candidate.name, cls)
-
-
-def _installed() -> Iterator[_Candidate]:
-    for point in metadata.entry_points(group=_ENTRY_POINT_GROUP):
-        name, version = (
-            (point.dist.name, point.dist.version) if point.dist else ("unknown", "unknown")
-        )
-        yield _Candidate(point.name, point.load, name, version)
-
-
-def _built_in(builtins: Mapping[str, type] | Sequence[type]) -> Iterator[_Candidate]:
-    named = builtins if isinstance(builtins, Mapping) else {_slug(cls): cls for cls in builtins}
-    for name, cls in named.items():
-        package = cls.__module__.partition(".")[0]
-        version = _version(package)
-        yield _Candidate(name, _giving(cls), package.replace("_", "-"), version, is_builtin=True)
-
-
-def _giving(cls: type) -> Callable[[], type]:
-    return lambda: cls
-
-
-def _slug(cls: type) -> str:
-    return getattr(getattr(cls, "manifest", None), "slug", cls.__name__)
-
-
-def _version(package: str) -> str:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return "unknown"

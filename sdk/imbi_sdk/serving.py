@@ -31,6 +31,7 @@ _COLLECTIONS: dict[str, Sequence[str]] = {
     "imbi_common.plugins.base": (
         "imbi_sdk.analysis",
         "imbi_sdk.configuration",
+        "imbi_sdk.connection",
         "imbi_sdk.context",
         "imbi_sdk.deployment",
         "imbi_sdk.identity",
@@ -72,11 +73,25 @@ class _Finder:
         target: ModuleType | None = None,
     ) -> ModuleSpec | None:
         del path, target
-        if fullname not in _ALIASES and fullname not in _COLLECTIONS:
+        if fullname.partition(".")[0] != "imbi_common":
             return None
         if fullname != "imbi_common" and not is_served("imbi_common"):
             return None
+        if fullname not in _ALIASES and fullname not in _COLLECTIONS:
+            raise _missing(fullname)
         return ModuleSpec(fullname, _Loader(), is_package=fullname in _PACKAGES)  # type: ignore[arg-type]  # a loader by protocol
+
+
+def _missing(path: str) -> ModuleNotFoundError:
+    # Named after the package and not after the module: ``from imbi_common import
+    # clickhouse`` would swallow the latter, and say "cannot import name" in its place.
+    return ModuleNotFoundError(
+        f"No module named {path!r}: it is part of imbi-common, which is not installed, and "
+        "imbi-sdk serves only what plugins share. Install the release the plugin was made for, "
+        "e.g. pip install 'imbi-common[databases]==2.11.5'; it needs Python 3.14 or newer",
+        name="imbi_common",
+        path=path,
+    )
 
 
 def is_served(package: str) -> bool:

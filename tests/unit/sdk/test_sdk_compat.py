@@ -79,13 +79,15 @@ def test_the_plugin_package_has_every_name_of_ours(clean: None) -> None:
 
 BASE_NAMES = """
     ActionDescriptor AnalysisPlugin AnalysisResultItem AnalysisResultStatus AuthorizationRequest
-    CheckStatus Commit CompareResult ConfigKey ConfigKeyWithValue ConfigValue ConfigurationPlugin
+    CheckStatus Commit CompareResult ConnectionPlugin ConfigKey
+    ConfigKeyWithValue ConfigValue ConfigurationPlugin
     CredentialField DataType DeploymentEventStatus DeploymentPlugin DeploymentRun
     IdentityCredentials IdentityPlugin IdentityProfile IncidentResult IncidentView IncidentsPlugin
     LifecyclePlugin LifecycleResult LinkWriteback LogEntry LogFilter LogHistogramBucket LogQuery
     LogResult LogsPlugin OpsLogTemplate PluginContext PluginEdgeLabel PluginIndex PluginManifest
     PluginOption PluginType PluginVertexLabel PollingDescriptor Ref RefInfo ReleaseInfo
-    RelocationTarget RemoteDeployment ServiceConnection ServicePlugin ServiceWriteback
+    RelocationTarget RemediationOffer RemediationResult RemoteDeployment
+    ServiceConnection ServicePlugin ServiceWriteback
     WebhookActionCallable WebhookActionPlugin WorkflowFile
 """
 
@@ -98,10 +100,28 @@ def test_the_base_module_has_the_classes_of_imbi(clean: None, name: str) -> None
     )
 
 
-def test_what_is_not_served_is_not_found(clean: None) -> None:
-    """A plugin that needs Imbi's database code says so in the usual words."""
-    with pytest.raises(ModuleNotFoundError, match=r"imbi_common\.clickhouse"):
-        importlib.import_module("imbi_common.clickhouse")
+@pytest.mark.parametrize(
+    ("statement", "path"),
+    [
+        ("import imbi_common.clickhouse", "imbi_common.clickhouse"),
+        ("from imbi_common import clickhouse", "imbi_common.clickhouse"),
+        ("from imbi_common.models import CommitRecord", "imbi_common.models"),
+        ("from imbi_common.auth import sessions", "imbi_common.auth.sessions"),
+        ("import imbi_common.plugins.somewhere", "imbi_common.plugins.somewhere"),
+    ],
+)
+def test_what_is_not_served_says_what_to_install(clean: None, statement: str, path: str) -> None:
+    """Whichever way a plugin asks: the module, the package it is in, the command."""
+    with pytest.raises(ModuleNotFoundError) as raised:
+        exec(statement)  # noqa: S102 - written above
+    assert str(raised.value).startswith(f"No module named {path!r}: it is part of imbi-common")
+    assert "pip install 'imbi-common" in str(raised.value)
+
+
+def test_a_name_of_another_package_is_left_to_other_finders(clean: None) -> None:
+    """One that only begins alike is none of ours."""
+    with pytest.raises(ModuleNotFoundError, match=r"^No module named 'imbi_commons'$"):
+        importlib.import_module("imbi_commons")
 
 
 def test_a_plugin_written_for_imbi_loads(clean: None, installed: Install) -> None:

@@ -2,14 +2,24 @@
 
 import base64
 import logging
+from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
-from cryptography.fernet import Fernet
+from cryptography.fernet import Fernet, InvalidToken
+from pydantic import SecretStr
 
-from imbi_sdk.encryption import TokenEncryption
+from imbi_sdk import settings
+from imbi_sdk.encryption import (
+    ConfigEncryption,
+    TokenEncryption,
+    decrypt_token,
+    encrypt_token,
+    get_fernet,
+)
 from imbi_sdk.errors import ConfigurationError
-from imbi_sdk.settings import get_auth_settings
+from imbi_sdk.settings import AuthSettings, get_auth_settings, get_config_settings
 
 
 def test_what_is_encrypted_can_be_decrypted(canary: str) -> None:
@@ -159,3 +169,92 @@ def test_a_key_and_a_file_are_one_too_many(canary: str) -> None:
             {"IMBI_AUTH_ENCRYPTION_KEY": canary, "IMBI_AUTH_ENCRYPTION_KEY_FILE": "/run/key"}
         )
     assert canary not in str(raised.value)
+
+
+@pytest.fixture
+def config_key(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A key for Imbi's own configuration in the environment, and an instance that begins anew."""
+    generated = Fernet.generate_key().decode()
+    monkeypatch.setenv("IMBI_CONFIG_ENCRYPTION_KEY", generated)
+    monkeypatch.delenv("IMBI_CONFIG_ENCRYPTION_KEY_FILE", raising=False)
+    ConfigEncryption.reset_instance()
+    yield generated
+    ConfigEncryption.reset_instance()
+
+
+def test_imbis_configuration_has_a_key_of_its_own(key: str, config_key: str, canary: str) -> None:
+    """What one opens the other does not; None stays None."""
+    config = ConfigEncryption.get_instance()
+    assert config is ConfigEncryption.get_instance()
+    token = config.encrypt(canary)
+    assert token is not None
+    assert canary not in token
+    assert config.decrypt(token) == ConfigEncryption(config_key).decrypt(token) == canary
+    assert TokenEncryption.get_instance().decrypt(token) is None
+    assert config.encrypt(None) is config.decrypt(None) is None
+
+
+@pytest.mark.parametrize("token", ["", "nonsense", "é", "\ud800"])
+def test_config_that_cannot_be_opened_is_none(
+    config_key: str, token: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """And a warning; it never raises."""
+    assert ConfigEncryption.get_instance().decrypt(token) is None
+    assert [record.levelno for record in caplog.records] == [logging.WARNING]
+
+
+def test_without_a_config_key_its_variable_is_named(
+    key: str, config_key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other key does not stand in for it, and none is made up."""
+    monkeypatch.delenv("IMBI_CONFIG_ENCRYPTION_KEY")
+    with pytest.raises(RuntimeError, match=r"not configured; set IMBI_CONFIG_ENCRYPTION_KEY"):
+        ConfigEncryption.get_instance()
+
+
+def test_a_config_key_may_stand_in_a_file(
+    config_key: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Not in both places."""
+    (tmp_path / "key").write_text(config_key + "\n")
+    monkeypatch.setenv("IMBI_CONFIG_ENCRYPTION_KEY_FILE", str(tmp_path / "key"))
+    with pytest.raises(ConfigurationError, match="IMBI_CONFIG_ENCRYPTION_KEY_FILE are both set"):
+        get_config_settings()
+    monkeypatch.delenv("IMBI_CONFIG_ENCRYPTION_KEY")
+    found = get_config_settings().encryption_key
+    assert found is not None
+    assert found.get_secret_value() == config_key
+
+
+def test_the_functions_beside_the_class_speak_the_same_tokens(key: str, canary: str) -> None:
+    """But an unreadable token raises there, as in Imbi."""
+    token = encrypt_token(canary)
+    assert canary not in token
+    assert TokenEncryption.get_instance().decrypt(token) == canary
+    assert decrypt_token(token) == get_fernet().decrypt(token.encode()).decode() == canary
+    with pytest.raises(InvalidToken):
+        decrypt_token("nonsense")
+
+
+def test_the_functions_take_settings(key: str, canary: str) -> None:
+    """Those in use when none are given; old keys decrypt there too."""
+    old, new = (SecretStr(Fernet.generate_key().decode()) for _ in range(2))
+    token = encrypt_token(canary, AuthSettings(old))
+    assert decrypt_token(token, AuthSettings(new, (old,))) == canary
+    with pytest.raises(InvalidToken):
+        decrypt_token(token)
+    with pytest.raises(RuntimeError, match="IMBI_AUTH_ENCRYPTION_KEY"):
+        get_fernet(AuthSettings())
+
+
+@pytest.mark.parametrize("as_secret", [False, True])
+def test_settings_put_in_place_of_ours_are_the_ones_in_use(
+    key: str, canary: str, monkeypatch: pytest.MonkeyPatch, *, as_secret: bool
+) -> None:
+    """Hosts' tests do so, with an object that has the key alone, as Imbi's own settings."""
+    other = Fernet.generate_key().decode()
+    made_up = SimpleNamespace(encryption_key=SecretStr(other) if as_secret else other)
+    monkeypatch.setattr(settings, "get_auth_settings", lambda: made_up)
+    TokenEncryption.reset_instance()
+    token = TokenEncryption.get_instance().encrypt(canary)
+    assert TokenEncryption(other).decrypt(token) == decrypt_token(str(token)) == canary

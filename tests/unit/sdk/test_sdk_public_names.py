@@ -11,23 +11,23 @@ import imbi_sdk
 PUBLIC = """
     ActionDescriptor ActionError ActionNotFoundError AnalysisPlugin AnalysisResultItem
     AnalysisResultStatus AuthorizationRequest CheckStatus Commit CompareResult ConfigKey
-    ConfigKeyWithValue ConfigValue ConfigurationError ConfigurationPlugin CredentialField
-    CursorExpiredError DataType DeploymentEventStatus DeploymentPlugin DeploymentRun Graph
-    GraphUnavailable IdentityAuthorizationExpired IdentityAuthorizationPending IdentityCredentials
-    IdentityPlugin IdentityProfile IncidentResult IncidentView IncidentsPlugin JsonPointer
-    LifecyclePlugin LifecycleResult LinkWriteback LoadResult LogEntry LogFilter
-    LogHistogramBucket LogQuery LogResult LogsPlugin OpsLogTemplate PermanentError
-    PluginAuthenticationFailed PluginConfigurationConflict PluginContext
-    PluginCredentialsMissing PluginEdgeLabel PluginIndex PluginManifest PluginNotFoundError
-    PluginOption PluginRateLimited PluginRecord PluginRecordMissing
+    ConfigKeyWithValue ConfigValue ConfigurationError ConfigurationPlugin ConnectionPlugin
+    CredentialField CursorExpiredError DataType DeploymentEventStatus DeploymentPlugin
+    DeploymentRun Graph GraphUnavailable IdentityAuthorizationExpired
+    IdentityAuthorizationPending IdentityCredentials IdentityPlugin IdentityProfile
+    IncidentResult IncidentView IncidentsPlugin JsonPointer LifecyclePlugin LifecycleResult
+    LinkWriteback LoadResult LogEntry LogFilter LogHistogramBucket LogQuery LogResult LogsPlugin
+    OpsLogTemplate PermanentError PluginAuthenticationFailed PluginConfigurationConflict
+    PluginContext PluginCredentialsMissing PluginEdgeLabel PluginIndex PluginManifest
+    PluginNotFoundError PluginOption PluginRateLimited PluginRecord PluginRecordMissing
     PluginRemediationNotSupported PluginSchemaCollisionError PluginTimeoutError PluginType
     PluginUnavailableError PluginVertexLabel PollingDescriptor Ref RefInfo RegistryEntry
-    ReleaseInfo RelocationTarget RemoteDeployment RetryableError ServiceApplicationRecord
-    ServiceConnection ServicePlugin ServiceWriteback Skip UpstreamError WebhookActionCallable
-    WebhookActionPlugin WorkflowFile action catalogue expand_template find_action get_plugin
-    get_plugin_configuration_keys get_plugin_credentials list_plugins load_plugins
-    patch_plugin_configuration raise_for_status reload_plugins validate_no_collisions
-    validate_template
+    ReleaseInfo RelocationTarget RemediationOffer RemediationResult RemoteDeployment
+    RetryableError ServiceApplicationRecord ServiceConnection ServicePlugin ServiceWriteback
+    Skip UpstreamError WebhookActionCallable WebhookActionPlugin WorkflowFile action catalogue
+    expand_template find_action get_plugin get_plugin_configuration_keys get_plugin_credentials
+    list_plugins load_plugins patch_plugin_configuration raise_for_status reload_plugins
+    validate_no_collisions validate_template
 """
 
 

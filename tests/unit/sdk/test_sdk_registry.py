@@ -1,6 +1,12 @@
 """The registry: Imbi's order of checks, its messages, and an atomic change."""
 
+import asyncio
+import sys
+import threading
 from collections.abc import Callable
+from contextvars import ContextVar
+from datetime import timedelta
+from functools import partial
 from importlib import metadata
 from typing import Any
 
@@ -11,6 +17,7 @@ from imbi_sdk import (
     ActionNotFoundError,
     AnalysisPlugin,
     ConfigurationPlugin,
+    ConnectionPlugin,
     DeploymentPlugin,
     IdentityPlugin,
     IncidentsPlugin,
@@ -72,19 +79,193 @@ def test_a_plugin_that_cannot_be_imported_is_an_error(
     )
 
 
-def test_a_plugin_that_ends_the_process_at_import_does_not(
-    installed: Install, make_plugin: MakePlugin, monkeypatch: pytest.MonkeyPatch
+class Loading:
+    """An entry point whose import is a function of the test."""
+
+    dist = None
+    value = "no_module_4f1d:Plugin"
+
+    def __init__(self, name: str, load: Callable[[], Any]) -> None:
+        self.name, self.load = name, load
+
+
+@pytest.fixture
+def loading(
+    empty_registry: None, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[dict[str, Callable[[], Any]]], None]:
+    """Makes entry points of functions, by name."""
+
+    def install(loads: dict[str, Callable[[], Any]]) -> None:
+        points = [Loading(name, load) for name, load in loads.items()]
+        monkeypatch.setattr(metadata, "entry_points", lambda **_: points)
+
+    return install
+
+
+class Mute(Exception):  # noqa: N818 - of a plugin of the worst kind
+    def __str__(self) -> str:
+        raise RuntimeError("no words")
+
+
+def raising(error: BaseException) -> Callable[[], Any]:
+    def load() -> Any:
+        raise error
+
+    return load
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (SystemExit("bye"), "its import called sys.exit('bye')"),
+        (SystemExit(3), "its import called sys.exit(3)"),
+        (KeyboardInterrupt(), "KeyboardInterrupt"),
+        (asyncio.CancelledError(), "CancelledError"),
+        (RuntimeError(), "RuntimeError"),
+        (Mute(), "Mute (its text cannot be shown: __str__ raised)"),
+    ],
+)
+def test_whatever_an_import_raises_is_that_plugins_failure_only(
+    loading: Any, make_plugin: MakePlugin, error: BaseException, text: str
 ) -> None:
-    """``sys.exit`` at the top of a module is that plugin's failure only."""
+    """The process goes on, and the others load."""
+    good = make_plugin()
+    loading({"bad": raising(error), "good": lambda: good})
+    assert load_plugins() == (["tickets"], {"bad": text}, [])
 
-    class Exiting:
-        name, dist = "exiting", None
 
-        def load(self) -> type:
-            raise SystemExit("bye")
+def test_a_catalogue_that_ends_the_process_does_not(
+    installed: Install, make_plugin: MakePlugin
+) -> None:
+    """Actions are imported when the catalogue is read."""
+    installed({"bad": make_plugin("bad", actions=lambda: sys.exit(2)), "good": make_plugin()})
+    assert load_plugins() == (["tickets"], {"bad": "its import called sys.exit(2)"}, [])
 
-    monkeypatch.setattr(metadata, "entry_points", lambda **_: [Exiting()])
-    assert load_plugins(builtins=[make_plugin()]) == (["tickets"], {"exiting": "bye"}, [])
+
+def test_a_manifest_that_raises_keeps_no_other_from_loading(
+    installed: Install, make_plugin: MakePlugin
+) -> None:
+    """A class may do anything when it is looked at."""
+
+    class Trap(type):
+        @property
+        def manifest(cls) -> Any:
+            raise RuntimeError("not yet")
+
+    installed({"bad": Trap("Bad", (), {}), "good": make_plugin()})
+    assert load_plugins() == (["tickets"], {"bad": "not yet"}, [])
+
+
+def test_an_import_that_takes_too_long_is_left_behind(
+    loading: Any, make_plugin: MakePlugin
+) -> None:
+    """The others load; once it has ended after all, a reload finds it."""
+    end, slow, good = threading.Event(), make_plugin("slow"), make_plugin()
+
+    def load() -> Any:
+        end.wait()
+        return slow
+
+    loading({"slow": load, "good": lambda: good})
+    try:
+        result = load_plugins(within=timedelta(milliseconds=50))
+        assert result.loaded == ["tickets"]
+        assert result.errors["slow"].startswith("it did not import within 0.05 s; a plugin must")
+    finally:
+        end.set()
+    assert reload_plugins() == (["slow", "tickets"], {}, [])
+
+
+def test_without_a_limit_plugins_are_imported_in_the_calling_thread(
+    loading: Any, make_plugin: MakePlugin
+) -> None:
+    """For plugins that insist on the main thread."""
+    threads: list[threading.Thread] = []
+    good = make_plugin()
+
+    def load() -> Any:
+        threads.append(threading.current_thread())
+        return good
+
+    loading({"good": load, "bad": raising(SystemExit(0))})
+    assert load_plugins(within=None).errors == {"bad": "its import called sys.exit(0)"}
+    load_plugins()
+    assert threads[0] is threading.current_thread()
+    assert threads[1] is not threads[0]
+
+
+def test_an_import_sees_the_context_of_the_caller(loading: Any, make_plugin: MakePlugin) -> None:
+    """Its log lines, say, carry what the host's carry."""
+    bound, seen = ContextVar[str]("bound"), []
+    good = make_plugin()
+    bound.set("here")
+
+    def load() -> Any:
+        seen.append(bound.get())
+        return good
+
+    loading({"good": load})
+    assert load_plugins().loaded == ["tickets"]
+    assert seen == ["here"]
+
+
+def test_while_plugins_are_imported_the_old_ones_are_served(
+    loading: Any, make_plugin: MakePlugin
+) -> None:
+    """However long a reload takes, nobody waits for it and nobody sees a part of it."""
+    loading({slug: partial(make_plugin, slug) for slug in ("old", "kept")})
+    load_plugins()
+    has_begun, may_end = threading.Event(), threading.Event()
+
+    def load() -> Any:
+        has_begun.set()
+        may_end.wait()
+        return make_plugin("new")
+
+    loading({"kept": partial(make_plugin, "kept"), "new": load})
+    reload = threading.Thread(target=reload_plugins)
+    reload.start()
+    assert has_begun.wait(10)
+    during = [entry.manifest.slug for entry in list_plugins()]
+    may_end.set()
+    reload.join()
+    assert during == ["old", "kept"]
+    assert [entry.manifest.slug for entry in list_plugins()] == ["kept", "new"]
+
+
+@pytest.mark.parametrize(
+    "ask", [list_plugins, partial(get_plugin, "a"), partial(find_action, "a", "close")]
+)
+def test_a_reload_never_shows_a_half_filled_registry(
+    loading: Any, make_plugin: MakePlugin, monkeypatch: pytest.MonkeyPatch, ask: Callable[[], Any]
+) -> None:
+    """Who asks in the very moment of the change waits for its end, and misses no plugin."""
+    plugins = {slug: make_plugin(slug) for slug in ("a", "b")}
+    loading({slug: partial(plugins.get, slug) for slug in plugins})
+    load_plugins()
+    answers: list[Any] = []
+
+    def asking() -> None:
+        try:
+            answers.append(ask())
+        except PluginNotFoundError as error:
+            answers.append(error)
+
+    asker = threading.Thread(target=asking)
+
+    class Watched(dict[str, RegistryEntry]):
+        """Lets the other thread ask when there is nothing in it."""
+
+        def clear(self) -> None:
+            super().clear()
+            asker.start()
+            asker.join(0.1)
+            answers.append("changed")
+
+    monkeypatch.setattr(registry, "_registry", Watched(registry._registry))
+    reload_plugins()
+    asker.join()
+    assert answers == ["changed", ask()]
 
 
 @pytest.mark.parametrize("found", [object, type("P", (), {"manifest": {"slug": "x"}}), 7])
@@ -110,7 +291,7 @@ def test_a_class_outside_the_family_is_refused(installed: Install, make_plugin: 
     [
         ("logs", "LogsPlugin"),
         ("analysis", "AnalysisPlugin"),
-        ("connection", "a base this version knows"),
+        ("connection", "ConnectionPlugin"),
     ],
 )
 def test_a_class_of_another_type_is_refused(
@@ -236,6 +417,7 @@ def test_a_reload_forgets_what_is_gone(installed: Install, make_plugin: MakePlug
     [
         (AnalysisPlugin, "analysis"),
         (ConfigurationPlugin, "configuration"),
+        (ConnectionPlugin, "connection"),
         (DeploymentPlugin, "deployment"),
         (IdentityPlugin, "identity"),
         (IncidentsPlugin, "incidents"),

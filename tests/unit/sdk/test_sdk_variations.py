@@ -204,7 +204,7 @@ async def test_other_optional_steps_have_a_harmless_answer() -> None:
         (
             AnalysisResultItem,
             {"slug": "s", "title": "t", "description": "d", "status": "warn"},
-            {},
+            {"remediation": None},
         ),
     ],
 )
