@@ -104,6 +104,18 @@ async def test_a_full_redis_still_takes_endings(room: Room) -> None:
     assert job["state"] == "succeeded"
 
 
+async def test_a_redis_that_was_full_from_the_start_is_worked_off(room: Room) -> None:
+    """A claim must not need memory either, or nothing would ever free any."""
+    enqueued = await room.enqueue({"label": "a"}, {"label": "b"})
+    await room.redis.config_set("maxmemory", "1mb")
+    try:
+        async with room.worker():
+            jobs = await room.until_ended(enqueued)
+    finally:
+        await room.redis.config_set("maxmemory", "0")
+    assert [job["state"] for job in jobs] == ["succeeded", "succeeded"]
+
+
 async def test_a_claimed_job_whose_lease_was_taken_is_stopped_and_writes_nothing(
     room: Room,
 ) -> None:

@@ -213,3 +213,10 @@ async def test_without_its_event_a_dead_letter_is_not_replayed(torn: Desk) -> No
     await torn.redis.delete(f"{keys.EVENT}delivery-1")
     assert (await torn.replay(job)).result == "event gone"
     assert await torn.state(job) == "dead"
+
+
+async def test_a_dead_letter_without_a_body_is_not_replayed_to_die_again(torn: Desk) -> None:
+    job = await dead(torn)
+    await torn.redis.delete(f"{keys.BODY}{job}")
+    assert (await torn.replay(job)).result == "body gone"
+    assert (await torn.hash(job))["state"] == "dead"

@@ -14,7 +14,7 @@ from imbi_sdk.queue import RuleOnWire, Signer, WireError
 from imbi_sdk.queue.wire import Body, decode, encode
 from imbi_sdk.registry import find_action
 from imbi_worker.operations.errors import InvalidInput, NotFound, Refused, operation_errors
-from imbi_worker.queue.dead_letters import replay
+from imbi_worker.queue.dead_letters import ReplayResult, replay
 from imbi_worker.queue.inspection import Inspection
 from imbi_worker.queue.listing import InvalidCursor, JobFilter, Listing
 from imbi_worker.queue.reading import redis_errors
@@ -25,7 +25,7 @@ MOST = 10_000
 _PAGE = 500
 _NO_LETTER = "See `imbi-worker dead list`; dead letters are kept for 30 days."
 
-Verdict: TypeAlias = Literal["ready", "replayed", "missing", "not dead", "event gone", "refused"]
+Verdict: TypeAlias = ReplayResult | Literal["ready", "refused"]
 
 
 @dataclass(frozen=True, slots=True)

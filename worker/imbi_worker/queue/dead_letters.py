@@ -1,11 +1,13 @@
 """Dead letters: replay, the only way back. They leave by replay, redelivery or age."""
 
 from dataclasses import dataclass
-from typing import Literal, cast
+from typing import Literal, TypeAlias, cast
 
 from imbi_sdk.queue import keys
 from imbi_sdk.queue.scripts import Executes, load_script
 from imbi_worker.queue.claims import SCRIPTS
+
+ReplayResult: TypeAlias = Literal["replayed", "missing", "not dead", "event gone", "body gone"]
 
 _REPLAY = load_script("replay", SCRIPTS)
 
@@ -15,7 +17,7 @@ class Replayed:
     """What came of a replay; ``later_ran`` warns that later jobs of its lane already ran."""
 
     job: str
-    result: Literal["replayed", "missing", "not dead", "event gone"]
+    result: ReplayResult
     later_ran: bool = False
 
 
@@ -28,5 +30,5 @@ async def replay(
     """
     arguments = [keys.LAYOUT, job, actor, reason, body]
     result, detail = await _REPLAY(redis, [queue], arguments)
-    name = cast("Literal['replayed', 'missing', 'not dead', 'event gone']", result.decode())
+    name = cast("ReplayResult", result.decode())
     return Replayed(job, name, later_ran=name == "replayed" and detail == b"1")

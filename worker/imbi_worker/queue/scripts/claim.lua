@@ -1,4 +1,4 @@
-#!lua
+#!lua flags=allow-oom
 -- Gives a worker a batch of due jobs under a lease.
 --
 -- KEYS   1 queue
@@ -18,7 +18,8 @@
 -- reply loses none. Every due id that cannot run here leaves the due range: it is
 -- looked at once for each reason and hides no other. A stock abort() that sets a
 -- score back makes nothing run early: the score is an index, the hash decides. A
--- hash that lacks a field stops no claim: an error here would stop every worker.
+-- hash that lacks a field stops no claim: an error here would stop every worker. Works
+-- while Redis is full: only jobs that run free memory.
 --@include layout
 --@include lanes
 --@include deliveries

@@ -4,7 +4,7 @@
 --
 -- KEYS   1 queue
 -- ARGV   1 layout, 2 id, 3 actor, 4 reason, 5 new body, or '' for the one it has
--- Reply  { replayed | missing | not dead | event gone, '1' when later jobs of its lane ran }
+-- Reply  { replayed | missing | not dead | event gone | body gone, '1' when later jobs of its lane ran }
 --@include layout
 --@include lanes
 --@include deliveries
@@ -25,6 +25,9 @@ end
 local lane, delivery, digest = h[2] or '', h[4] or '', h[5] or ''
 if digest ~= '' and redis.call('HEXISTS', EVENT .. delivery, digest) == 0 then
     return { 'event gone', '' }
+end
+if body == '' and redis.call('EXISTS', BODY .. id) == 0 then
+    return { 'body gone', '' }
 end
 
 redis.call('ZREM', DEAD, id)
