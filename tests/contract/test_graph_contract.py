@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 import pytest
-from memory_graph import MemoryGraph
+from fake_graph import planted_fake
 
 from imbi_sdk.context import ServicePlugin
 from imbi_sdk.errors import PluginRecordMissing
@@ -31,12 +31,12 @@ SEED = Seed(
 )
 
 
-@pytest.fixture(params=["neo4j", "memory"])
+@pytest.fixture(params=["neo4j", "fake"])
 def planted(request: pytest.FixtureRequest) -> Planter:
-    if request.param == "memory":
+    if request.param == "fake":
 
         async def in_memory(seed: Seed) -> Graph:
-            return MemoryGraph(seed)
+            return planted_fake(seed)
 
         return in_memory
     database = request.getfixturevalue("graph")
