@@ -74,6 +74,7 @@ class Settings(BaseSettings):
         validation_alias=AliasChoices("redis_url", "REDIS_URL", "VALKEY_URL"),
         description="Redis: redis, rediss, unix, valkey or valkeys",
     )
+    graph: str = Field("neo4j", description="the graph's adapter: neo4j, or another one installed")
     neo4j_url: str | None = Field(
         None,
         validation_alias=AliasChoices("neo4j_url", "NEO4J_URL"),

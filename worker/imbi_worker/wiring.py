@@ -18,7 +18,7 @@ from imbi_sdk.registry import LoadResult, list_plugins, load_plugins
 from imbi_worker import builtin
 from imbi_worker.dispatch import Dispatcher, InstalledPlugins, StoredCredentials
 from imbi_worker.embedded import embedded_servers
-from imbi_worker.graph import GraphAddress, Neo4jGraph
+from imbi_worker.graph import GraphAddress, Neo4jGraph, OpenGraph, UnknownStore, find_adapter
 from imbi_worker.identity import ApiAddress, ImbiIdentity
 from imbi_worker.queue import (
     Engine,
@@ -73,18 +73,33 @@ def open_redis(settings: Settings) -> ArqRedis:
 
 
 def open_graph(settings: Settings) -> Neo4jGraph:
-    """A graph that connects when it is used. :raises SettingsError: no address is set."""
+    """Neo4j itself, for what only it offers. :raises SettingsError: no address is set."""
+    return Neo4jGraph.at(_graph_address(settings))
+
+
+def open_store(settings: Settings) -> OpenGraph:
+    """The graph of the adapter the settings name; it connects when it is used.
+
+    :raises SettingsError: no address is set, or no such adapter is installed
+    """
+    address = _graph_address(settings)
+    try:
+        adapter = find_adapter(settings.graph)
+    except UnknownStore as error:
+        raise SettingsError(f"IMBI_WORKER_GRAPH: {error}") from None
+    return adapter(address.url, address.user, address.password, address.database)
+
+
+def _graph_address(settings: Settings) -> GraphAddress:
     if settings.neo4j_url is None:
         raise SettingsError(
             "NEO4J_URL: is not set; name a graph, or try `imbi-worker run --embedded`"
         )
-    return Neo4jGraph.at(
-        GraphAddress(
-            settings.neo4j_url,
-            settings.neo4j_user or None,
-            settings.neo4j_password,
-            settings.neo4j_database,
-        )
+    return GraphAddress(
+        settings.neo4j_url,
+        settings.neo4j_user or None,
+        settings.neo4j_password,
+        settings.neo4j_database,
     )
 
 
@@ -143,7 +158,7 @@ async def worker(
     """
     require_encryption_key()
     sign = signer(settings)
-    redis, graph = open_redis(settings), open_graph(settings)
+    redis, graph = open_redis(settings), open_store(settings)
     loaded = load(plugins)
     assert settings.redis_url is not None  # noqa: S101 - open_redis has checked it
     plan = WorkerPlan(
@@ -199,7 +214,7 @@ def _options(settings: Settings, *, is_burst: bool) -> EngineOptions:
     )
 
 
-def _dispatcher(settings: Settings, graph: Neo4jGraph, redactor: Redactor) -> Dispatcher:
+def _dispatcher(settings: Settings, graph: OpenGraph, redactor: Redactor) -> Dispatcher:
     identity = None
     if settings.actions_imbi_token is not None:
         address = ApiAddress(settings.actions_imbi_url, settings.actions_imbi_token)

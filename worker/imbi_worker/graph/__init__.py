@@ -4,6 +4,7 @@ from .address import GraphAddress, GraphLimits
 from .errors import GraphMisconfigured
 from .plugins import Neo4jGraph, PluginSummary
 from .schema import SCHEMA, SchemaElement, apply_schema
+from .stores import OpenGraph, UnknownStore, find_adapter
 
 __all__ = [
     "SCHEMA",
@@ -11,7 +12,10 @@ __all__ = [
     "GraphLimits",
     "GraphMisconfigured",
     "Neo4jGraph",
+    "OpenGraph",
     "PluginSummary",
     "SchemaElement",
+    "UnknownStore",
     "apply_schema",
+    "find_adapter",
 ]
