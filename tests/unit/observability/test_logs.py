@@ -1,0 +1,93 @@
+"""Logs: one JSON line each, the job's names on it, no secret in it."""
+
+import io
+import json
+import logging
+from collections.abc import Iterator
+from contextvars import copy_context
+from typing import Any
+
+import pytest
+import structlog
+
+from imbi_sdk.attempt import Redactor
+from imbi_worker.observability import configure_logs
+from imbi_worker.queue.telling import JOB_FIELDS
+
+
+@pytest.fixture
+def out() -> Iterator[io.StringIO]:
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    yield io.StringIO()
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    structlog.reset_defaults()
+
+
+def lines(out: io.StringIO) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in out.getvalue().splitlines()]
+
+
+def test_a_line_is_one_json_object(out: io.StringIO) -> None:
+    configure_logs(level="info", style="json", redactor=Redactor(), stream=out)
+    structlog.get_logger("x").info("job.attempt.succeeded", duration_ms=3)
+    [line] = lines(out)
+    assert (line["event"], line["level"], line["duration_ms"]) == (
+        "job.attempt.succeeded",
+        "info",
+        3,
+    )
+    assert line["timestamp"].endswith("Z")
+
+
+def test_lines_of_plugins_and_libraries_come_in_the_same_form(out: io.StringIO) -> None:
+    """With the logger's name, the job's fields, and the traceback as a field."""
+    configure_logs(level="info", style="json", redactor=Redactor(), stream=out)
+
+    def in_a_job() -> None:
+        JOB_FIELDS.set({"job_id": "j1", "handler": "a#b"})
+        error = ValueError("broken")
+        logging.getLogger("some.plugin").error("could not %s", "sync", exc_info=error)
+
+    copy_context().run(in_a_job)
+    [line] = lines(out)
+    assert (line["logger"], line["event"], line["job_id"]) == (
+        "some.plugin",
+        "could not sync",
+        "j1",
+    )
+    assert "ValueError: broken" in line["exception"]
+
+
+def test_whoever_writes_a_secret_it_does_not_leave(out: io.StringIO, canary: str) -> None:
+    redactor = Redactor()
+    configure_logs(level="info", style="json", redactor=redactor, stream=out)
+    with redactor.using([canary]):
+        structlog.get_logger().info("said", detail=f"token {canary}", nested={"a": [canary]})
+        logging.getLogger("plugin").warning("sent %s", canary)
+        error = RuntimeError(canary)
+        logging.getLogger("plugin").error("failed", exc_info=error)
+    assert canary not in out.getvalue()
+    assert len(lines(out)) == 3
+
+
+def test_arqs_lines_with_arguments_are_silent(out: io.StringIO) -> None:
+    configure_logs(level="debug", style="json", redactor=Redactor(), stream=out)
+    logging.getLogger("arq.worker").info("  0.1s -> id:fn({'token': 'x'})")
+    assert out.getvalue() == ""
+
+
+def test_lines_below_the_level_are_not_written(out: io.StringIO) -> None:
+    configure_logs(level="warning", style="json", redactor=Redactor(), stream=out)
+    structlog.get_logger().info("quiet")
+    logging.getLogger("x").info("quiet")
+    structlog.get_logger().warning("loud")
+    assert [line["event"] for line in lines(out)] == ["loud"]
+
+
+def test_text_is_for_terminals(out: io.StringIO) -> None:
+    configure_logs(level="info", style="text", redactor=Redactor(), stream=out)
+    structlog.get_logger().info("job.dead", job_id="j1")
+    assert "job.dead" in out.getvalue()
+    assert "job_id=j1" in out.getvalue()
