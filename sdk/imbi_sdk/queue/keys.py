@@ -41,6 +41,7 @@ QUEUE: Final = "imbi:queue"
 
 JOB: Final = "imbi:job:"
 LANE: Final = "imbi:lane:"
+LANE_MOVED: Final = "imbi:lane-moved:"
 DELIVERY: Final = "imbi:delivery:"
 EVENT: Final = "imbi:event:"
 PARKED: Final = "imbi:parked:"

@@ -23,10 +23,10 @@ _LOG = structlog.get_logger("imbi_worker")
 def run(
     *,
     embedded: Annotated[
-        bool, typer.Option(help="Start the servers whose addresses are not set.")
+        bool, typer.Option("--embedded", help="Start the servers whose addresses are not set.")
     ] = False,
-    burst: Annotated[bool, typer.Option(help="End when nothing is left to do.")] = False,
-    demo_plugin: Annotated[bool, typer.Option(hidden=True)] = False,
+    burst: Annotated[bool, typer.Option("--burst", help="End when nothing is left to do.")] = False,
+    demo_plugin: Annotated[bool, typer.Option("--demo-plugin", hidden=True)] = False,
 ) -> None:
     """Claim and run jobs until SIGTERM; then drain."""
     try:

@@ -27,7 +27,6 @@ from imbi_worker.queue.waiting import Surroundings, why
 # A worker is taken for gone 30 s after its last beat; see presence.
 SILENCE = timedelta(seconds=30)
 _ATTEMPT = "attempt:"
-_LANE_MOVED = "imbi:lane-moved:"
 _FIELDS = (
     *("state", "handler", "plugin", "project", "lane", "seq", "delivery", "digest", "ordinal"),
     *("enqueued", "attempts", "crashes", "run", "not_before", "hold", "deferred_since", "started"),
@@ -76,7 +75,7 @@ class Inspection:
             self.redis, [("HGETALL", f"{keys.JOB}{job}"), ("GET", f"{keys.BODY}{job}")]
         )
         facts = texts(hash_)
-        commands: list[Command] = [("GET", f"{_LANE_MOVED}{view.lane}")]
+        commands: list[Command] = [("GET", f"{keys.LANE_MOVED}{view.lane}")]
         if with_event:
             commands.append(("HGET", f"{keys.EVENT}{view.delivery}", facts.get("digest", "")))
         moved, *events = await ask(self.redis, commands)
@@ -99,7 +98,7 @@ class Inspection:
                 ("ZSCORE", keys.DEAD, view.id),
                 ("STRLEN", f"{keys.BODY}{view.id}"),
                 ("HEXISTS", f"{keys.EVENT}{view.delivery}", text(digest)),
-                ("GET", f"{_LANE_MOVED}{view.lane}"),
+                ("GET", f"{keys.LANE_MOVED}{view.lane}"),
             ]
         replies = await ask(self.redis, commands)
         letters: dict[str, DeadLetterView] = {}
