@@ -199,7 +199,7 @@ async def test_a_queue_can_be_away() -> None:
             "pagerduty",
             {"event": {"data": {"title": "x"}}},
         ),
-        (sonarqube_quality_gate, "quality_gate", "sonarqube", {"qualityGate": {"status": "ERROR"}}),
+        (sonarqube_quality_gate, "quality_gate", "sonarqube", {"qualityGate": {"status": "OK"}}),
     ],
 )
 def test_a_sample_delivery_is_an_event_with_overridable_parts(
