@@ -14,7 +14,8 @@ from imbi_sdk.errors import ConfigurationError, PluginRecordMissing
 from imbi_sdk.graph import PluginRecord, ServiceApplicationRecord
 
 from .address import GraphAddress, GraphLimits
-from .connection import Connection, Row, Transaction, rows
+from .connection import Connection, Row
+from .stored_text import NoSuchNode, StoredText
 
 _LOGGER = logging.getLogger(__name__)
 _LIMITS = GraphLimits()
@@ -46,22 +47,6 @@ RETURN p.id AS plugin_id, coalesce(p.plugin_slug, '') AS plugin_slug, p.label AS
        a.client_secret IS NOT NULL AND a.client_secret <> '' AS has_application
 ORDER BY service_slug, plugin_slug, plugin_id
 """
-
-_CURRENT = """
-MATCH (p:Plugin {id: $plugin_id})
-RETURN p.plugin_configuration AS configuration
-"""
-
-# The property locks the node before its configuration is read: under Neo4j's read-committed
-# isolation two writers could otherwise both find what they expect. It is gone at the commit.
-_LOCK = """
-MATCH (p:Plugin {id: $plugin_id})
-SET p.imbi_write_lock = true
-REMOVE p.imbi_write_lock
-RETURN p.plugin_configuration AS configuration
-"""
-
-_REPLACE = "MATCH (p:Plugin {id: $plugin_id}) SET p.plugin_configuration = $configuration"
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,18 +102,12 @@ class Neo4jGraph:
     async def replace_configuration(
         self, plugin_id: str, *, expected: str | None, new: str | None
     ) -> bool:
-        async def compare_and_set(transaction: Transaction) -> bool:
-            # Looked at before the lock too: a loser that writes nothing is in nobody's way.
-            for look in (_CURRENT, _LOCK):
-                found = await rows(transaction, look, plugin_id=plugin_id)
-                if not found:
-                    raise PluginRecordMissing(plugin_id)
-                if found[0]["configuration"] != expected:
-                    return False
-            await rows(transaction, _REPLACE, plugin_id=plugin_id, configuration=new)
-            return True
-
-        return await self.connection.write(compare_and_set)
+        node = "MATCH (n:Plugin {id: $plugin_id})"
+        text = StoredText(node, "plugin_configuration", {"plugin_id": plugin_id})
+        try:
+            return await text.replace(self.connection, expected=expected, new=new)
+        except NoSuchNode:
+            raise PluginRecordMissing(plugin_id) from None
 
     async def list_plugins(self) -> tuple[PluginSummary, ...]:
         """Every plugin, by service and slug; one line for each service it stands on."""
