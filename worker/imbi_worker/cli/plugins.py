@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from imbi_worker import wiring
+from imbi_worker.cli.new_plugin import new
 from imbi_worker.cli.options import Json
 from imbi_worker.cli.output import FAILED, OK, Output
 from imbi_worker.cli.session import run_here
@@ -17,6 +18,7 @@ app = typer.Typer(
     no_args_is_help=True,
     help="Look at the plugins installed here.",
 )
+app.command("new")(new)
 _HEADERS = ("PLUGIN", "STATUS", "VERSION", "PACKAGE", "TYPE", "ACTIONS", "DETAIL")
 
 

@@ -43,6 +43,7 @@ NOUNS: Final[Mapping[str, tuple[str, Mapping[str, str]]]] = {
         {
             "list": "List the plugins, and what is wrong with them.",
             "show": "Show one plugin: its credentials, its actions, the schemas of their configs.",
+            "new": "Write a small working plugin package, with tests that pass at once.",
         },
     ),
     "credentials": (
