@@ -98,9 +98,6 @@ def classification() -> Iterator[Fact]:
     for error in transient:
         yield Fact("3.5", f"{_title(error)}: retried", lambda e=error: type(outcome(e)) is Retry)
     for error in permanent:
-        title = (
-            f"{type(error).__name__} {getattr(getattr(error, 'response', None), 'status_code', '')}"
-        )
         yield Fact("3.5", f"{_title(error)}: dead", lambda e=error: type(outcome(e)) is Dead)
     until = NOW + timedelta(hours=1)
     for text, check in {
@@ -109,7 +106,7 @@ def classification() -> Iterator[Fact]:
             == Deferred(until, *_hold(until))
         ),
         "429 with Retry-After: not before": lambda: (
-            _delay(answered(429, retry_after="3600")) == timedelta(hours=1)
+            _delay(answered(429, retry_after="3600")) >= timedelta(hours=1)
         ),
         "PluginCredentialsMissing: dead for that reason": lambda: (
             _reason(errors.PluginCredentialsMissing("x")) is DeathReason.MISSING_CREDENTIALS
