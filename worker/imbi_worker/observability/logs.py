@@ -13,12 +13,13 @@ import structlog
 from structlog.typing import Processor
 
 from imbi_sdk.attempt.redaction import Redactor
-from imbi_worker.queue.telling import JOB_FIELDS
+from imbi_worker.queue.telling import EVENTS, JOB_FIELDS
 
 # arq 0.28 logs the arguments of jobs at INFO; httpx and aiohttp log addresses.
 _QUIET = ("arq", "neo4j", "aiohttp.access", "httpx", "httpcore")
 # Fields the worker fills with words of its own; everything else passes the redactor.
 _OURS = frozenset({"timestamp", "level", "logger", "hint"})
+_OUR_EVENTS = frozenset(EVENTS.values())
 
 
 def configure_logs(
@@ -89,6 +90,8 @@ def _redacting(redactor: Redactor) -> Processor:
     ) -> MutableMapping[str, Any]:
         for key, value in event.items():
             if key in _OURS or value is None or isinstance(value, int | float):
+                continue
+            if key == "event" and value in _OUR_EVENTS:
                 continue
             event[key] = redactor.text(value if isinstance(value, str) else repr(value))
         return event

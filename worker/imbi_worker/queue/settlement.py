@@ -1,7 +1,7 @@
 """From an outcome to the entry that is written: pure, one case for each outcome."""
 
-from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import assert_never
 
 from imbi_sdk.attempt.outcome import Dead, Deferred, Outcome, Retry, Skipped, Succeeded
@@ -23,57 +23,47 @@ def settle(
     A deferral counts no attempt and leaves no record; neither does a death before the
     action was called use up a number, but it is recorded.
     """
-    milliseconds = "" if duration is None else str(int(duration / timedelta(milliseconds=1)))
-    ending = Ending(
-        claimed.id,
-        claimed.token,
-        "succeeded",
-        duration_ms=milliseconds,
-        counts=duration is not None,
-    )
+    milliseconds = "" if duration is None else str(_count(duration))
+    was_called = duration is not None
+    ending = partial(Ending, claimed.id, claimed.token, duration_ms=milliseconds)
 
     def recorded(name: str, error: str = "", delay: timedelta | None = None) -> str:
-        record = {
+        record: dict[str, str | int] = {
             "n": claimed.number,
             "outcome": name,
             "worker": worker,
-            "ended": _milliseconds(ended_at),
-            "duration_ms": int(milliseconds) if milliseconds else None,
-            "error": error or None,
-            "retry_in_ms": None if delay is None else int(delay / timedelta(milliseconds=1)),
+            "ended": _moment(ended_at),
         }
-        return dump({key: value for key, value in record.items() if value is not None}).decode()
+        if milliseconds:
+            record["duration_ms"] = int(milliseconds)
+        if error:
+            record["error"] = error
+        if delay is not None:
+            record["retry_in_ms"] = _count(delay)
+        return dump(record).decode()
 
     match outcome:
         case Succeeded():
-            return replace(
-                ending, kind="succeeded", status="succeeded", record=recorded("succeeded")
-            )
+            record = recorded("succeeded")
+            return ending("succeeded", status="succeeded", record=record)
         case Skipped(reason):
             record = recorded("skipped", reason)
-            return replace(ending, kind="skipped", status="skipped", reason=reason, record=record)
+            return ending("skipped", status="skipped", reason=reason, record=record)
         case Retry(delay, error):
-            return replace(
-                ending,
-                kind="retry",
-                counts=True,
-                error=error,
-                wait_ms=int(delay / timedelta(milliseconds=1)),
-                record=recorded("timed out" if outcome.is_timeout else "retry", error, delay),
-            )
+            record = recorded("timed out" if outcome.is_timeout else "retry", error, delay)
+            return ending("retry", error=error, wait_ms=_count(delay), record=record)
         case Deferred(until, reason, hold):
-            return replace(
-                ending,
-                kind="deferred",
+            return ending(
+                "deferred",
                 counts=False,
                 reason=reason,
-                wait_ms=_milliseconds(until),
+                wait_ms=_moment(until),
                 hold=f"plugin:{hold.plugin_id}" if hold is not None else "",
             )
         case Dead(reason, error, reported_as):
-            return replace(
-                ending,
-                kind="dead",
+            return ending(
+                "dead",
+                counts=was_called,
                 reason=str(reason),
                 error=error,
                 status=reported_as,
@@ -83,5 +73,11 @@ def settle(
             assert_never(outcome)
 
 
-def _milliseconds(at: datetime) -> int:
+def _count(duration: timedelta) -> int:
+    """Milliseconds."""
+    return int(duration.total_seconds() * 1000)
+
+
+def _moment(at: datetime) -> int:
+    """Milliseconds since 1970."""
     return int(at.timestamp() * 1000)

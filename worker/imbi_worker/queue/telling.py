@@ -10,7 +10,7 @@ from imbi_worker.dispatch import Attempt
 from imbi_worker.queue.finishing import Ending
 
 _LOG = structlog.get_logger("imbi_worker.queue")
-_EVENTS: Final = {
+EVENTS: Final = {
     "succeeded": "job.attempt.succeeded",
     "skipped": "job.attempt.skipped",
     "retry": "job.attempt.retry_scheduled",
@@ -49,7 +49,8 @@ def bind(attempt: Attempt) -> None:
 def tell(ending: Ending) -> None:
     """Say what an attempt came to. Texts of an ending are redacted already."""
     fields = {
-        "job_id": ending.id,
+        # A job that was refused before its attempt has bound no fields yet.
+        "job_id": None if JOB_FIELDS.get(None) else ending.id,
         "reason": ending.reason,
         "error": ending.error,
         "hold": ending.hold,
@@ -59,6 +60,6 @@ def tell(ending: Ending) -> None:
     told = {name: value for name, value in fields.items() if value not in {"", None}}
     if ending.kind == "dead":
         hint = f"imbi-worker dead show {ending.id}"
-        _LOG.warning(_EVENTS[ending.kind], **told, hint=hint)
+        _LOG.warning(EVENTS[ending.kind], **told, hint=hint)
     else:
-        _LOG.info(_EVENTS[ending.kind], **told)
+        _LOG.info(EVENTS[ending.kind], **told)

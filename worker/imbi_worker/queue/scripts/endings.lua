@@ -30,10 +30,17 @@ local function job_hash(id)
     end })
 end
 
-local ended, served = {}, {}
+local ended, served, gone, freed = {}, {}, {}, {}
+local aborts_are_asked = redis.call('ZCARD', ABORT) > 0
 
--- What many endings of one call add to the same fields is written once, by flush.
+-- Endings of one call share what can be written once: the members that leave the queue,
+-- the keys that are freed, the counters. Nothing else of the call looks at them.
 local function flush(now)
+    if #gone > 0 then
+        redis.call('ZREM', QUEUE, unpack(gone))
+        redis.call('DEL', unpack(freed))
+        gone, freed = {}, {}
+    end
     for field, count in pairs(ended) do
         redis.call('HINCRBY', 'imbi:counters', field, count)
     end
@@ -48,7 +55,14 @@ local function integration(h)
     return h.plugin ~= '' and h.plugin or string.match(h.handler, '^[^#]*')
 end
 
--- ending = { state, reason, error, status, duration }; status is succeeded, failed or skipped.
+local NOTHING = {}
+
+local function note_of(run, number)
+    return 'attempt:' .. run .. '.' .. int(number)
+end
+
+-- ending = { state, reason, error, status, duration, note }; status is succeeded, failed or
+-- skipped, note the attempt's field and record if there is one to write along.
 -- The caller ends in flush.
 local function finish_job(id, h, ending, now)
     local dead = ending.state == 'dead'
@@ -64,8 +78,13 @@ local function finish_job(id, h, ending, now)
         text = is_named and ending.error or ending.reason .. ': ' .. ending.error
     end
 
-    redis.call('ZREM', QUEUE, id)
-    redis.call('ZREM', ABORT, id)
+    gone[#gone + 1] = id
+    if #gone > 500 then
+        flush(now)
+    end
+    if aborts_are_asked then
+        redis.call('ZREM', ABORT, id)
+    end
     if h.hold ~= '' then
         redis.call('ZREM', PARKED .. h.hold, id)
     end
@@ -73,14 +92,15 @@ local function finish_job(id, h, ending, now)
     if h.hold ~= '' or h.counted ~= '' then
         redis.call('HDEL', JOB .. id, 'hold', 'held_since', 'counted', 'abandoned')
     end
-    redis.call('HSET', JOB .. id, 'state', ending.state, 'ended', int(now), 'attempts', attempts,
-        'reason', ending.reason, 'error', ending.error, 'status', ending.status)
+    local at = int(now)
+    redis.call('HSET', JOB .. id, 'state', ending.state, 'ended', at, 'attempts', attempts,
+        'reason', ending.reason, 'error', ending.error, 'status', ending.status, unpack(ending.note or NOTHING))
     if dead then
-        redis.call('DEL', IN_PROGRESS .. id, RETRIES .. id)
-        redis.call('ZADD', DEAD, int(now), id)
+        freed[#freed + 1], freed[#freed + 2] = IN_PROGRESS .. id, RETRIES .. id
+        redis.call('ZADD', DEAD, at, id)
         redis.call('INCRBY', 'imbi:dead-bytes', redis.call('STRLEN', BODY .. id))
     else
-        redis.call('DEL', IN_PROGRESS .. id, RETRIES .. id, BODY .. id)
+        freed[#freed + 1], freed[#freed + 2], freed[#freed + 3] = IN_PROGRESS .. id, RETRIES .. id, BODY .. id
         redis.call('PEXPIRE', JOB .. id, DAY)
     end
     if ending.state == 'succeeded' then
@@ -93,12 +113,12 @@ local function finish_job(id, h, ending, now)
     redis.call('XADD', 'imbi:outcomes', 'MAXLEN', '~', OUTCOMES_KEPT, '*', 'job', id, 'handler', h.handler,
         'project', h.project, 'delivery', h.delivery, 'state', ending.state, 'status', ending.status,
         'reason', ending.reason, 'error', ending.error, 'duration_ms', ending.duration,
-        'attempts', attempts, 'run', h.run, 'ended', int(now), 'last', last)
+        'attempts', attempts, 'run', h.run, 'ended', at, 'last', last)
     leave_lane(id, h.lane, h.seq, now)
 end
 
 local function note_attempt(id, run, number, record)
-    redis.call('HSET', JOB .. id, 'attempt:' .. run .. '.' .. int(number), record)
+    redis.call('HSET', JOB .. id, note_of(run, number), record)
 end
 
 -- A stock arq client asked for a cancel. A mark never outlives its job: on an

@@ -16,7 +16,7 @@
 -- Guarantees: each entry is fenced by its token; a lost one changes nothing. A call
 -- repeated after a lost reply finds its tokens gone (abandoned: its run counted) and
 -- changes nothing either.
--- Frees before it stores, and works while Redis is full.
+-- Works while Redis is full, and frees more than it stores.
 --@include layout
 --@include lanes
 --@include deliveries
@@ -124,8 +124,9 @@ local function settle(id, entry)
     local is_counted = h.counted == h.token
     local counts = entry.counts == '1' or entry.kind == 'abandoned'
     h.attempts = int((counts and not is_counted) and used + 1 or used)
-    if entry.record ~= '' then
-        note_attempt(id, h.run, is_counted and used or used + 1, entry.record)
+    local number = is_counted and used or used + 1
+    if entry.record ~= '' and not ENDS[entry.kind] then
+        note_attempt(id, h.run, number, entry.record)
     end
     if entry.kind == 'abandoned' then
         return abandon(id, h)
@@ -137,7 +138,8 @@ local function settle(id, entry)
     end
     if ENDS[entry.kind] then
         finish_job(id, h, { state = entry.kind, reason = entry.reason, error = entry.error,
-            status = entry.status, duration = entry.duration }, now)
+            status = entry.status, duration = entry.duration,
+            note = entry.record ~= '' and { note_of(h.run, number), entry.record } or nil }, now)
         return 'ok'
     elseif entry.kind == 'retry' then
         return retry(id, h, entry)
