@@ -16,7 +16,7 @@ class FakeIdentity:
     """
 
     def __init__(self, users: Mapping[tuple[str, str], str] | None = None) -> None:
-        self.users = dict(users or {})
+        self.users: dict[tuple[str, str], str] = dict(users or {})
         self.asked: list[tuple[str, str]] = []
         self._is_down = False
 
