@@ -16,7 +16,7 @@ reads, and ``imbi:`` keys, which hold the truth.
     imbi:event:<delivery>  hash    digest -> event; as long as a job refers to it
     imbi:deliveries        zset    delivery id -> when it came in; the newest 10,000
     imbi:lane:<lane>       zset    job id -> seq; the lowest is the head
-    imbi:lane-moved:<lane> string  seq of the last job that left, 30 days
+    imbi:lane-moved:<lane> string  seq of the last job that left a lane with a dead letter, 30 days
     imbi:holds             zset    hold -> its end (ms)
     imbi:hold:<hold>       hash    reason, actor, kind
     imbi:parked:<hold>     zset    job id -> seq

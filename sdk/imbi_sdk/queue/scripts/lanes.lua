@@ -80,8 +80,8 @@ local function leave_lane(id, lane, seq, now)
     end
     local members = redis.call('ZRANGE', LANE .. lane, 0, 1)
     redis.call('ZREM', LANE .. lane, id)
-    -- Read by replay, to warn that later jobs of the lane already ran.
-    redis.call('SET', 'imbi:lane-moved:' .. lane, seq, 'PX', 30 * DAY)
+    -- There only for lanes with a dead letter: read by replay, to warn that later jobs ran.
+    redis.call('SET', 'imbi:lane-moved:' .. lane, seq, 'XX', 'KEEPTTL')
     if members[1] == id then
         advance(lane, members[2], now)
     end

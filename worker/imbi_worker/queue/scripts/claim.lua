@@ -41,7 +41,7 @@ local ELSEWHERE = 5000
 local PATIENCE_FOR_PLUGINS = 600000
 local worker_key = 'imbi:worker:' .. worker
 local jobs, events, strangers = {}, {}, {}
-local event_sent, taken, bytes, left = {}, 0, 0, ''
+local event_sent, leased, taken, bytes, left = {}, {}, 0, 0, ''
 
 local function hand_out(id, h, token, body)
     local key = ''
@@ -187,7 +187,7 @@ local function lease_out(id, h, body)
     redis.call('HSET', JOB .. id, 'state', 'running', 'token', token, 'lease_until', ends,
         'worker', worker, 'started', int(now))
     redis.call('SET', IN_PROGRESS .. id, worker, 'PX', lease)
-    redis.call('ZADD', QUEUE, ends, id)
+    leased[#leased + 1], leased[#leased + 2] = ends, id
     if h.unresolved ~= '' then
         redis.call('HDEL', JOB .. id, 'unresolved')
     end
@@ -268,6 +268,10 @@ while taken < wanted and left == '' and looked_at < LOOKED_AT do
             looked_at = looked_at + 1
             consider(id)
         end
+    end
+    if #leased > 0 then
+        redis.call('ZADD', QUEUE, unpack(leased))
+        leased = {}
     end
 end
 

@@ -98,6 +98,9 @@ local function finish_job(id, h, ending, now)
     if dead then
         freed[#freed + 1], freed[#freed + 2] = IN_PROGRESS .. id, RETRIES .. id
         redis.call('ZADD', DEAD, at, id)
+        if h.lane ~= '' then
+            redis.call('SET', 'imbi:lane-moved:' .. h.lane, h.seq, 'PX', 30 * DAY)
+        end
         redis.call('INCRBY', 'imbi:dead-bytes', redis.call('STRLEN', BODY .. id))
     else
         freed[#freed + 1], freed[#freed + 2], freed[#freed + 3] = IN_PROGRESS .. id, RETRIES .. id, BODY .. id
