@@ -1,4 +1,4 @@
-"""`imbi-worker credentials`: set them and see which are set; no value is ever printed."""
+"""`imbi-worker credentials`: see which are set, set and rotate them; no value is printed."""
 
 import sys
 from pathlib import Path
@@ -10,16 +10,18 @@ from pydantic import SecretStr
 from imbi_worker import wiring
 from imbi_worker.cli import files
 from imbi_worker.cli.options import Json
-from imbi_worker.cli.output import Output
+from imbi_worker.cli.output import FAILED, INTERRUPTED, Output
+from imbi_worker.cli.rotating import agrees, rotate_all
 from imbi_worker.cli.session import Session, execute
-from imbi_worker.operations import credentials
+from imbi_worker.graph import Neo4jSecrets
+from imbi_worker.operations import credentials, rotation
 from imbi_worker.operations.credentials import CredentialView
 from imbi_worker.operations.errors import InvalidInput
 
 app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
-    help="Set credentials in the graph; their values are never shown.",
+    help="Set and rotate credentials in the graph; their values are never shown.",
 )
 _HEADERS = ("PLUGIN ID", "PLUGIN", "SERVICE", "FIELD", "NEED", "SET", "NOTE")
 
@@ -77,6 +79,42 @@ def set_credential(
             output.say("Workers use it within 30 seconds.")
 
     execute(work, output)
+
+
+@app.command("rotate")
+def rotate(
+    *,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would happen; write nothing.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Encrypt anew, under the one new key, every secret still under an old one.
+
+    IMBI_AUTH_ENCRYPTION_KEY is the new key, IMBI_WORKER_OLD_ENCRYPTION_KEYS names the old
+    ones. May be interrupted and repeated at any time. Exits with 1 when a secret is left over.
+    """
+    output = Output(as_json=as_json)
+    if not dry_run and not _agrees(output, is_confirmed=yes):
+        output.say("Nothing was rotated.")
+        raise typer.Exit(FAILED)
+
+    async def work(session: Session) -> int:
+        keys = rotation.key_ring()
+        return await rotate_all(Neo4jSecrets(session.graph), keys, output, is_dry=dry_run)
+
+    execute(work, output)
+
+
+def _agrees(output: Output, *, is_confirmed: bool) -> bool:
+    # Asked before there is an event loop, which would keep Ctrl-C from the question.
+    try:
+        return agrees(output, is_confirmed=is_confirmed)
+    except InvalidInput as error:
+        raise typer.Exit(output.fail(error)) from None
+    except typer.Abort:
+        raise typer.Exit(INTERRUPTED) from None
 
 
 def _value(field: str, path: Path | None) -> SecretStr:

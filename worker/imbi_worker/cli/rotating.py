@@ -1,0 +1,99 @@
+"""The rotation as a conversation: the warning, the question, the progress, the figures."""
+
+import asyncio
+import sys
+from contextlib import aclosing
+from typing import Final
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+from imbi_worker.cli.output import FAILED, OK, Output
+from imbi_worker.operations.errors import InvalidInput, OperationError
+from imbi_worker.operations.rotation import (
+    KeyRing,
+    RotationReport,
+    Secrets,
+    Tally,
+    count_secrets,
+    rotate,
+)
+
+_WARNING: Final = (
+    "Imbi's other services must already have the new key as theirs: what is rotated cannot be"
+    " read with the old one. Keep the old one until all is done."
+)
+_HEADERS: Final = ("NODE", "NAME", "PROBLEM", "WHAT TO DO")
+
+
+def agrees(output: Output, *, is_confirmed: bool) -> bool:
+    """Warn, and ask at a terminal unless *is_confirmed*; elsewhere nobody can answer.
+
+    :raises InvalidInput: there is nobody to ask
+    """
+    output.say(_WARNING)
+    if is_confirmed:
+        return True
+    if not sys.stdin.isatty():
+        raise InvalidInput(
+            "Stored secrets would be encrypted anew, and nobody can be asked here.",
+            "Pass --yes, or look first with --dry-run.",
+        )
+    return typer.confirm("Do they have it, and shall the rotation begin?", err=True)
+
+
+async def rotate_all(secrets: Secrets, keys: KeyRing, output: Output, *, is_dry: bool) -> int:
+    """Rotate, show progress and figures; the exit code."""
+    tally = Tally(is_dry=is_dry)
+    try:
+        await _go_through(secrets, keys, tally)
+    except (OperationError, asyncio.CancelledError):
+        if tally.report().looked_at:
+            output.say(f"Stopped. {_summary(tally.report())} Run it again for the rest.")
+        raise
+    report = tally.report()
+    if output.as_json:
+        output.record(report)
+    elif report.failures:
+        rows = [(one.place, one.name, one.problem, one.hint) for one in report.failures]
+        output.table(_HEADERS, rows)
+    output.say(_summary(report))
+    return FAILED if report.failures else OK
+
+
+async def _go_through(secrets: Secrets, keys: KeyRing, tally: Tally) -> None:
+    total = await count_secrets(secrets)
+    with _progress() as progress:
+        task = progress.add_task("Looking" if tally.is_dry else "Rotating", total=total)
+        async with aclosing(rotate(secrets, keys, is_dry=tally.is_dry)) as steps:
+            async for one in steps:
+                tally.add(one)
+                progress.advance(task)
+
+
+def _progress() -> Progress:
+    console = Console(stderr=True)
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )
+
+
+def _summary(report: RotationReport) -> str:
+    done = "to rotate" if report.is_dry else "rotated"
+    parts = [
+        f"{report.rotated:,} {done}",
+        f"{report.already_new:,} already new",
+        f"{report.unreadable:,} unreadable",
+    ]
+    if report.changed_meanwhile:
+        parts.append(f"{report.changed_meanwhile:,} changed meanwhile and repeated")
+    others = len(report.failures) - report.unreadable
+    if others:
+        parts.append(f"{others:,} more failed")
+    return f"{', '.join(parts)}."
