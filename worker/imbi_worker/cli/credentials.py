@@ -113,7 +113,7 @@ def _agrees(output: Output, *, is_confirmed: bool) -> bool:
         return agrees(output, is_confirmed=is_confirmed)
     except InvalidInput as error:
         raise typer.Exit(output.fail(error)) from None
-    except typer.Abort:
+    except KeyboardInterrupt:
         raise typer.Exit(INTERRUPTED) from None
 
 

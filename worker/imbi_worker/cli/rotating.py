@@ -40,7 +40,9 @@ def agrees(output: Output, *, is_confirmed: bool) -> bool:
             "Stored secrets would be encrypted anew, and nobody can be asked here.",
             "Pass --yes, or look first with --dry-run.",
         )
-    return typer.confirm("Do they have it, and shall the rotation begin?", err=True)
+    # Not typer.confirm: it writes a blank to stdout.
+    typer.echo("Do they have it, and shall the rotation begin? [y/N] ", nl=False, err=True)
+    return sys.stdin.readline().strip().casefold() in {"y", "yes"}
 
 
 async def rotate_all(secrets: Secrets, keys: KeyRing, output: Output, *, is_dry: bool) -> int:
