@@ -19,7 +19,7 @@ from imbi_worker.cli.options import (
     ReasonContains,
     WithEvent,
 )
-from imbi_worker.cli.output import FAILED, OK, Output, age, one_line
+from imbi_worker.cli.output import FAILED, OK, Output, age
 from imbi_worker.cli.replaying import Request, replay_all
 from imbi_worker.cli.session import Session, execute
 from imbi_worker.operations import dead_letters, jobs
@@ -143,5 +143,4 @@ def _new_config(path: Path, session: Session) -> NewConfig:
 
 def _row(letter: DeadLetterView) -> tuple[str, ...]:
     job = letter.job
-    why = one_line(": ".join(part for part in (job.reason, job.error) if part))
-    return (job.id, job.handler, job.project, str(job.attempts), age(letter.died), why)
+    return (job.id, job.handler, job.project, str(job.attempts), age(letter.died), pages.reason(job))

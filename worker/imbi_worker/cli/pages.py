@@ -21,6 +21,9 @@ def reason(job: JobView) -> str:
     """Why a job waits, or what became of it, in one line."""
     if job.wait is not None:
         return one_line(job.wait.text)
+    # An error that begins with its reason says it once.
+    if job.error.startswith(job.reason):
+        return one_line(job.error)
     return one_line(": ".join(part for part in (job.reason, job.error) if part))
 
 
@@ -82,3 +85,4 @@ def _attempts(attempts: Sequence[AttemptView], output: Output) -> None:
 
 def _span(duration: timedelta | None) -> str:
     return "" if duration is None else f"{duration.total_seconds():.3f}s"
+
