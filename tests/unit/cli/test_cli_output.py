@@ -17,7 +17,7 @@ from imbi_worker.operations.errors import (
     Refused,
     Unavailable,
 )
-from imbi_worker.queue.views import Page, State
+from imbi_worker.queue.inspection.views import Page, State
 
 CODES = {InvalidInput: 2, NotFound: 3, Refused: 4, Unavailable: 69, Misconfigured: 78}
 

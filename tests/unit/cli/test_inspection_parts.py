@@ -7,9 +7,9 @@ import pytest
 
 from imbi_sdk.attempt import Redactor
 from imbi_worker.operations.redaction import redacted
-from imbi_worker.queue.health import RedisFacts
-from imbi_worker.queue.reading import number, when
-from imbi_worker.queue.waiting import Surroundings, why
+from imbi_worker.queue.inspection.health import RedisFacts
+from imbi_worker.queue.inspection.reading import number, when
+from imbi_worker.queue.inspection.waiting import Surroundings, why
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 SOON = str(int((NOW + timedelta(minutes=1)).timestamp() * 1000))

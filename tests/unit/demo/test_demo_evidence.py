@@ -28,7 +28,7 @@ from imbi_worker.demo.story import (
     work,
 )
 from imbi_worker.demo.watch import Cast
-from imbi_worker.queue.views import AttemptView, JobView, State, StoredJob
+from imbi_worker.queue.inspection.views import AttemptView, JobView, State, StoredJob
 
 NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
 PUSHED = notify("pushed", Told(answers=(202,)))

@@ -26,8 +26,8 @@ from imbi_worker.operations import dead_letters, jobs
 from imbi_worker.operations.dead_letters import NewConfig
 from imbi_worker.operations.enqueueing import parse_json
 from imbi_worker.operations.errors import InvalidInput
-from imbi_worker.queue.listing import JobFilter
-from imbi_worker.queue.views import DeadLetterView
+from imbi_worker.queue.inspection.listing import JobFilter
+from imbi_worker.queue.inspection.views import DeadLetterView
 
 app = typer.Typer(
     add_completion=False,
@@ -143,4 +143,11 @@ def _new_config(path: Path, session: Session) -> NewConfig:
 
 def _row(letter: DeadLetterView) -> tuple[str, ...]:
     job = letter.job
-    return (job.id, job.handler, job.project, str(job.attempts), age(letter.died), pages.reason(job))
+    return (
+        job.id,
+        job.handler,
+        job.project,
+        str(job.attempts),
+        age(letter.died),
+        pages.reason(job),
+    )

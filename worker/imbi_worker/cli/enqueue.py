@@ -19,7 +19,7 @@ from imbi_worker.cli.session import Session, execute
 from imbi_worker.operations import enqueueing
 from imbi_worker.operations.enqueueing import EnqueuedView
 from imbi_worker.operations.errors import InvalidInput
-from imbi_worker.queue.views import JobView
+from imbi_worker.queue.inspection.views import JobView
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(s|m|h)?")
 _SECONDS = {"s": 1, "m": 60, "h": 3600}

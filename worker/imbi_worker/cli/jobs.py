@@ -19,8 +19,8 @@ from imbi_worker.cli.options import (
 from imbi_worker.cli.output import Output
 from imbi_worker.cli.session import Session, execute
 from imbi_worker.operations import jobs
-from imbi_worker.queue.listing import JobFilter
-from imbi_worker.queue.views import State
+from imbi_worker.queue.inspection.listing import JobFilter
+from imbi_worker.queue.inspection.views import State
 
 app = typer.Typer(
     add_completion=False,

@@ -21,7 +21,7 @@ from imbi_worker.operations.errors import (
     Refused,
     Unavailable,
 )
-from imbi_worker.queue.views import Page
+from imbi_worker.queue.inspection.views import Page
 
 OK: Final = 0
 FAILED: Final = 1

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from imbi_worker.cli.output import Output, age, moment, one_line
 from imbi_worker.operations.jobs import JobReport
-from imbi_worker.queue.views import AttemptView, JobView
+from imbi_worker.queue.inspection.views import AttemptView, JobView
 
 JOB_HEADERS = ("ID", "STATE", "HANDLER", "PROJECT", "ATTEMPTS", "AGE", "WHY")
 
@@ -85,4 +85,3 @@ def _attempts(attempts: Sequence[AttemptView], output: Output) -> None:
 
 def _span(duration: timedelta | None) -> str:
     return "" if duration is None else f"{duration.total_seconds():.3f}s"
-

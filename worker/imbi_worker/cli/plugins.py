@@ -5,12 +5,16 @@ from typing import Annotated
 
 import typer
 
+from imbi_sdk.errors import PluginSchemaCollisionError
+from imbi_sdk.registry import LoadResult
 from imbi_worker import wiring
 from imbi_worker.cli.new_plugin import new
 from imbi_worker.cli.options import Json
-from imbi_worker.cli.output import FAILED, OK, Output
+from imbi_worker.cli.output import FAILED, OK, Output, one_line
 from imbi_worker.cli.session import run_here
 from imbi_worker.operations import plugins
+from imbi_worker.operations.diagnosis import Diagnosis, diagnose, diagnose_collision
+from imbi_worker.operations.errors import Misconfigured
 from imbi_worker.operations.plugins import ActionView, PluginReport
 
 app = typer.Typer(
@@ -19,6 +23,7 @@ app = typer.Typer(
     help="Look at the plugins installed here.",
 )
 app.command("new")(new)
+_DOCTOR_HEADERS = ("SUBJECT", "STATUS", "FINDING", "EFFECT", "WHAT TO DO")
 _HEADERS = ("PLUGIN", "STATUS", "VERSION", "PACKAGE", "TYPE", "ACTIONS", "DETAIL")
 
 
@@ -31,7 +36,7 @@ def list_plugins(*, as_json: Json = False) -> None:
     output = Output(as_json=as_json)
 
     def work() -> int:
-        found = plugins.overview(wiring.load())
+        found = plugins.overview(_load())
         if as_json:
             output.records(found)
         else:
@@ -62,7 +67,7 @@ def show(
     output = Output(as_json=as_json)
 
     def work() -> int:
-        report = plugins.report(slug, wiring.load())
+        report = plugins.report(slug, _load())
         if as_json:
             output.record(report)
         else:
@@ -70,6 +75,63 @@ def show(
         return OK
 
     run_here(work, output)
+
+
+@app.command("schema")
+def schema(
+    handler: Annotated[str, typer.Argument(help="The action, as <plugin>#<action>.")],
+    *,
+    as_json: Json = False,
+) -> None:
+    """Print the JSON Schema (draft 2020-12) of an action's config."""
+    output = Output(as_json=as_json)
+
+    def work() -> int:
+        found = plugins.config_schema(handler, _load())
+        if as_json:
+            output.record(found)
+        else:
+            output.text(json.dumps(found, indent=2, ensure_ascii=False))
+        return OK
+
+    run_here(work, output)
+
+
+@app.command("doctor")
+def doctor(*, as_json: Json = False) -> None:
+    """Explain every plugin that did not load or cannot run, and what mends it.
+
+    Exits with 1 when something is wrong; warnings do not count.
+    """
+    output = Output(as_json=as_json)
+
+    def work() -> int:
+        found = _examine()
+        if as_json:
+            output.records(found)
+        else:
+            rows = [
+                (one.subject, one.status, *map(one_line, (one.finding, one.effect, one.fix)))
+                for one in found
+            ]
+            output.table(_DOCTOR_HEADERS, rows)
+        return FAILED if any(one.status == "failed" for one in found) else OK
+
+    run_here(work, output)
+
+
+def _examine() -> tuple[Diagnosis, ...]:
+    try:
+        return diagnose(wiring.load())
+    except PluginSchemaCollisionError as error:
+        return (diagnose_collision(error),)
+
+
+def _load() -> LoadResult:
+    try:
+        return wiring.load()
+    except PluginSchemaCollisionError as error:
+        raise Misconfigured(f"{error}.", "See `imbi-worker plugins doctor`.") from None
 
 
 def _show(report: PluginReport, output: Output) -> None:

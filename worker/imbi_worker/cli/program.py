@@ -43,6 +43,8 @@ NOUNS: Final[Mapping[str, tuple[str, Mapping[str, str]]]] = {
         {
             "list": "List the plugins, and what is wrong with them.",
             "show": "Show one plugin: its credentials, its actions, the schemas of their configs.",
+            "schema": "Print the JSON Schema (draft 2020-12) of an action's config.",
+            "doctor": "Explain every plugin that did not load or cannot run, and what mends it.",
             "new": "Write a small working plugin package, with tests that pass at once.",
         },
     ),

@@ -22,7 +22,7 @@ from imbi_worker.demo.imbi_api import ImbiApi
 from imbi_worker.demo.show import Wishes, announce, keep, show_logs
 from imbi_worker.demo.stage import Stage, set_up
 from imbi_worker.demo.story import GITHUB, NOTIFY, ORGANIZATION, PROJECTS
-from imbi_worker.queue.views import JobView, State
+from imbi_worker.queue.inspection.views import JobView, State
 
 _FIELD: Final = "deliveries"
 _RULES: Final = 2

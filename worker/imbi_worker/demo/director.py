@@ -24,7 +24,7 @@ from imbi_worker.demo.story import (
 )
 from imbi_worker.demo.watch import Cast, Watch
 from imbi_worker.queue import replay
-from imbi_worker.queue.views import State
+from imbi_worker.queue.inspection.views import State
 
 ACTOR: Final = "demo"
 WEBHOOK: Final = "demo"

@@ -12,7 +12,7 @@ from imbi_worker.demo.imbi_api import RecordedRequest
 from imbi_worker.demo.stage import Stage
 from imbi_worker.demo.story import RETRY_AFTER, Claim, mark_of
 from imbi_worker.demo.watch import Cast
-from imbi_worker.queue.views import State, StoredJob
+from imbi_worker.queue.inspection.views import State, StoredJob
 
 
 @dataclass(frozen=True, slots=True)

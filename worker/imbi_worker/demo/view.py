@@ -14,7 +14,7 @@ from imbi_worker.demo.crew import Crew, Worker
 from imbi_worker.demo.imbi_api import ImbiApi
 from imbi_worker.demo.story import Part, Scene
 from imbi_worker.demo.watch import Cast, Snapshot
-from imbi_worker.queue.views import JobView, State, Wait
+from imbi_worker.queue.inspection.views import JobView, State, Wait
 
 _COLUMNS = (("#", 2), ("project", 12), ("handler", 30), ("state", 9), ("", 40))
 _STYLES = {

@@ -10,7 +10,7 @@ from typing import Final, Protocol
 from imbi_worker.demo.pulse import Pulse
 from imbi_worker.demo.story import Part
 from imbi_worker.queue.inspection import Inspection
-from imbi_worker.queue.views import HoldView, JobView
+from imbi_worker.queue.inspection.views import HoldView, JobView
 
 _LOOK_SECONDS: Final = 0.1
 

@@ -13,8 +13,8 @@ from imbi_sdk.registry import LoadResult
 from imbi_worker.graph import Neo4jGraph
 from imbi_worker.operations.errors import OperationError, operation_errors
 from imbi_worker.operations.plugins import overview
-from imbi_worker.queue.health import RedisFacts, redis_facts
 from imbi_worker.queue.inspection import Inspection
+from imbi_worker.queue.inspection.health import RedisFacts, redis_facts
 
 Status: TypeAlias = Literal["ok", "warning", "failed"]
 

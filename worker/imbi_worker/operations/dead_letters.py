@@ -16,9 +16,9 @@ from imbi_sdk.registry import find_action
 from imbi_worker.operations.errors import InvalidInput, NotFound, Refused, operation_errors
 from imbi_worker.queue.dead_letters import ReplayResult, replay
 from imbi_worker.queue.inspection import Inspection
-from imbi_worker.queue.listing import InvalidCursor, JobFilter, Listing
-from imbi_worker.queue.reading import redis_errors
-from imbi_worker.queue.views import DeadLetterView, JobView, Page, State
+from imbi_worker.queue.inspection.listing import InvalidCursor, JobFilter, Listing
+from imbi_worker.queue.inspection.reading import redis_errors
+from imbi_worker.queue.inspection.views import DeadLetterView, JobView, Page, State
 
 # As many as Redis keeps.
 MOST = 10_000

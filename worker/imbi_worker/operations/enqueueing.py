@@ -19,8 +19,8 @@ from imbi_sdk.queue import (
 )
 from imbi_worker.operations.errors import InvalidInput, operation_errors
 from imbi_worker.queue.inspection import Inspection
-from imbi_worker.queue.outcomes import follow
-from imbi_worker.queue.views import JobView
+from imbi_worker.queue.inspection.outcomes import follow
+from imbi_worker.queue.inspection.views import JobView
 
 _RULES = 'Write [{"handler": "<plugin>#<action>", "ordinal": 0, "handler_config": {...}}].'
 _EVENT_KEYS = ("type", "third_party_service", "attributed_to", "metadata", "payload")

@@ -10,8 +10,8 @@ from imbi_sdk.queue.wire import decode
 from imbi_worker.operations.errors import InvalidInput, NotFound, operation_errors
 from imbi_worker.operations.redaction import redacted
 from imbi_worker.queue.inspection import Inspection
-from imbi_worker.queue.listing import InvalidCursor, JobFilter, Listing
-from imbi_worker.queue.views import AttemptView, JobView, Page, StoredJob
+from imbi_worker.queue.inspection.listing import InvalidCursor, JobFilter, Listing
+from imbi_worker.queue.inspection.views import AttemptView, JobView, Page, StoredJob
 
 _NO_JOB = "See `imbi-worker jobs list`; a job that ended well is forgotten after 24 hours."
 

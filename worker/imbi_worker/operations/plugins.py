@@ -2,16 +2,20 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from difflib import get_close_matches
+from typing import Any, Final, Literal
 
 from pydantic import BaseModel
 
+from imbi_sdk import admission
 from imbi_sdk.actions import UnfitCallable, callable_kind
-from imbi_sdk.admission import Refused, read_catalogue
 from imbi_sdk.errors import PluginNotFoundError
-from imbi_sdk.registry import LoadResult, RegistryEntry, get_plugin, list_plugins
+from imbi_sdk.handler import parse_handler
+from imbi_sdk.registry import LoadResult, RegistryEntry, find_action, get_plugin, list_plugins
 from imbi_sdk.webhook import ActionDescriptor
-from imbi_worker.operations.errors import NotFound
+from imbi_worker.operations.errors import NotFound, Refused
+
+_DRAFT: Final = "https://json-schema.org/draft/2020-12/schema"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +109,35 @@ def report(slug: str, result: LoadResult) -> PluginReport:
     )
 
 
+def config_schema(handler: str, result: LoadResult) -> dict[str, Any]:
+    """The JSON Schema, draft 2020-12, of what a rule may give an action as its config.
+
+    :raises NotFound: no loaded plugin has this action; names those that are near
+    :raises Refused: the config model has no schema
+    """
+    try:
+        _, descriptor = find_action(*parse_handler(handler))
+    except (PluginNotFoundError, ValueError) as error:
+        why = result.errors.get(handler.partition("#")[0])
+        raise NotFound(f"{error}" + (f" ({why})." if why else "."), _near(handler)) from None
+    schema, problem = _schema(descriptor.config_model)
+    if problem is not None:
+        raise Refused(f"{handler} is loaded, but {problem}.", "See `imbi-worker plugins doctor`.")
+    return {"$schema": _DRAFT} | schema
+
+
+def _near(handler: str) -> str:
+    known = [
+        f"{entry.manifest.slug}#{descriptor.name}"
+        for entry in list_plugins()
+        for descriptor in _catalogue(entry)
+    ]
+    slug = handler.partition("#")[0]
+    siblings = [one for one in known if one.startswith(f"{slug}#")]
+    near = get_close_matches(handler, known, n=3) or siblings[:3]
+    return f"Did you mean {' or '.join(near)}?" if near else "See `imbi-worker plugins list`."
+
+
 def _view(entry: RegistryEntry) -> PluginView:
     catalogue = _catalogue(entry)
     unfit = [d for d in catalogue if isinstance(callable_kind(d), UnfitCallable)]
@@ -123,8 +156,8 @@ def _view(entry: RegistryEntry) -> PluginView:
 def _catalogue(entry: RegistryEntry) -> tuple[ActionDescriptor, ...]:
     if entry.manifest.plugin_type != "webhook":
         return ()
-    read = read_catalogue(entry.manifest.slug, entry.handler_cls)
-    return () if isinstance(read, Refused) else tuple(read.values())
+    read = admission.read_catalogue(entry.manifest.slug, entry.handler_cls)
+    return () if isinstance(read, admission.Refused) else tuple(read.values())
 
 
 def _action(slug: str, descriptor: ActionDescriptor) -> ActionView:

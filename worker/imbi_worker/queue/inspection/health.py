@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from imbi_worker.queue.reading import Client, ask, text
+from imbi_worker.queue.inspection.reading import Client, ask, text
 
 _KEY = "imbi:layout"
 # Script flags came with Redis 7.0. Valkey calls itself Redis 7.2.4 to old clients.

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from imbi_sdk.queue import keys
-from imbi_worker.queue.inspection import Inspection, pairs
-from imbi_worker.queue.reading import ask, number, text, texts, when
-from imbi_worker.queue.views import DeadLetterView, DeliveryView, JobView, Page, State
+from imbi_worker.queue.inspection.reader import Inspection, pairs
+from imbi_worker.queue.inspection.reading import ask, number, text, texts, when
+from imbi_worker.queue.inspection.views import DeadLetterView, DeliveryView, JobView, Page, State
 
 _CHUNK = 200
 # A filter that hits nothing gives up here, with a cursor to go on from.

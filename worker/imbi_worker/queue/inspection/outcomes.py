@@ -3,9 +3,9 @@
 from collections.abc import AsyncIterator, Sequence
 
 from imbi_sdk.queue import keys
-from imbi_worker.queue.inspection import Inspection
-from imbi_worker.queue.reading import ask
-from imbi_worker.queue.views import JobView
+from imbi_worker.queue.inspection.reader import Inspection
+from imbi_worker.queue.inspection.reading import ask
+from imbi_worker.queue.inspection.views import JobView
 
 # Well below the socket's own timeout of 5 s; a job that never wrote an outcome is seen then.
 _LOOK_AGAIN_MS = 1_000

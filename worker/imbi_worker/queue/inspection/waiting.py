@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from imbi_worker.queue.reading import when
-from imbi_worker.queue.views import Wait
+from imbi_worker.queue.inspection.reading import when
+from imbi_worker.queue.inspection.views import Wait
 
 _FOREIGN = "foreign"
 

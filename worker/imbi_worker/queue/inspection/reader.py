@@ -9,8 +9,17 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from imbi_sdk.queue import keys
-from imbi_worker.queue.reading import Client, Command, ask, number, server_time, text, texts, when
-from imbi_worker.queue.views import (
+from imbi_worker.queue.inspection.reading import (
+    Client,
+    Command,
+    ask,
+    number,
+    server_time,
+    text,
+    texts,
+    when,
+)
+from imbi_worker.queue.inspection.views import (
     AttemptView,
     DeadLetterView,
     DeliveryView,
@@ -22,7 +31,7 @@ from imbi_worker.queue.views import (
     Wait,
     WorkerView,
 )
-from imbi_worker.queue.waiting import Surroundings, why
+from imbi_worker.queue.inspection.waiting import Surroundings, why
 
 # A worker is taken for gone 30 s after its last beat; see presence.
 SILENCE = timedelta(seconds=30)
