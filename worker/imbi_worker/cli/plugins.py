@@ -91,7 +91,7 @@ def schema(
         if as_json:
             output.record(found)
         else:
-            output.text(json.dumps(found, indent=2, ensure_ascii=False))
+            output.text(json.dumps(found, indent=2))
         return OK
 
     run_here(work, output)
