@@ -14,7 +14,7 @@ class ServicePlugin(BaseModel):
     """A sibling plugin on the same third-party service; never its credentials."""
 
     slug: str
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = Field(default_factory=dict)
 
 
 class ServiceConnection(BaseModel):
@@ -30,7 +30,7 @@ class ServiceWriteback(BaseModel):
 
     identifier: str
     canonical_url: str
-    dashboard_links: dict[str, str] = {}
+    dashboard_links: dict[str, str] = Field(default_factory=dict)
     webhook_secret_enc: str | None = None
     remove: bool = False
 
@@ -58,10 +58,10 @@ class PluginContext(BaseModel):
     org_slug: str
     team_slug: str | None = None
     environment: str | None = None
-    assignment_options: dict[str, Any] = {}
-    project_links: dict[str, str] = {}
-    project_type_slugs: list[str] = []
-    environment_config: dict[str, Any] = {}
+    assignment_options: dict[str, Any] = Field(default_factory=dict)
+    project_links: dict[str, str] = Field(default_factory=dict)
+    project_type_slugs: list[str] = Field(default_factory=list[str])
+    environment_config: dict[str, Any] = Field(default_factory=dict)
     actor_user_id: str | None = None
     identity: IdentityCredentials | None = None
     link_writeback: LinkWriteback | None = None
@@ -69,11 +69,11 @@ class PluginContext(BaseModel):
     project_name: str | None = None
     project_description: str | None = None
     project_ui_url: str | None = None
-    previous_project_type_slugs: list[str] = []
-    service_plugins: list[ServicePlugin] = []
+    previous_project_type_slugs: list[str] = Field(default_factory=list[str])
+    service_plugins: list[ServicePlugin] = Field(default_factory=list[ServicePlugin])
     service_writeback: ServiceWriteback | None = None
     third_party_service_slug: str | None = None
-    service_connections: list[ServiceConnection] = []
+    service_connections: list[ServiceConnection] = Field(default_factory=list[ServiceConnection])
     # Lives in the process only: a context that was serialized has to be given a new one.
     resolve_user_by_identity: UserResolver | None = Field(default=None, exclude=True, repr=False)
     previous_team_slug: str | None = None

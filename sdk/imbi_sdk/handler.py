@@ -1,11 +1,14 @@
 """The handler reference of a rule: ``<plugin_slug>#<action_name>``."""
 
 import re
+from functools import lru_cache
 
 _HANDLER = re.compile(r"([a-z][a-z0-9-]*)#([a-z][a-z0-9_]*)")
 _SHOWN = 80
 
 
+# Asked several times for each job; there are as many handlers as rules name.
+@lru_cache(maxsize=4096)
 def parse_handler(text: str) -> tuple[str, str]:
     """Split a handler into plugin slug and action name.
 
