@@ -62,6 +62,10 @@ def packaging() -> Iterator[Fact]:
         yield Fact(
             "1", f"the root exports {name}, as 2.11.5 does", lambda n=name: n in imbi_sdk.__all__
         )
+    for name in ("Plugin", "Capability", "WebhookActionsCapability", "ToolDescriptor"):
+        yield Fact(
+            "1.14", f"{name} is of the next architecture", lambda n=name: not hasattr(imbi_sdk, n)
+        )
     for cls in PLAIN_MODELS:
         yield Fact(
             "1",
