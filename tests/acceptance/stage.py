@@ -110,8 +110,13 @@ class Stage:
             **{f"IMBI_WORKER_{name.upper()}": value for name, value in changes.items()},
         }
 
-    async def worker(self, *, ready: bool = True, **changes: str) -> WorkerProcess:
-        """A worker process, running its claim loop unless *ready* is off."""
+    async def worker(
+        self, *, ready: bool = True, environment: dict[str, str] | None = None, **changes: str
+    ) -> WorkerProcess:
+        """A worker process, running its claim loop unless *ready* is off.
+
+        *environment* replaces whole variables; an empty value takes one away.
+        """
         log = self._directory / f"worker-{len(self._workers)}.log"
         with log.open("wb") as out:
             process = await asyncio.create_subprocess_exec(
@@ -120,7 +125,11 @@ class Stage:
                 "imbi_worker",
                 "run",
                 "--demo-plugin",
-                env=self.environment(**changes),
+                env={
+                    name: value
+                    for name, value in (self.environment(**changes) | (environment or {})).items()
+                    if value
+                },
                 stdout=out,
                 stderr=out,
             )

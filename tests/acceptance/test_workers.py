@@ -4,6 +4,7 @@ import asyncio
 import json
 import time
 
+import pytest
 from stage import SECRETS, Stage, until
 
 from imbi_worker.embedded import Valkey
@@ -98,30 +99,6 @@ async def test_redis_killed_and_restarted_under_two_workers(
     assert stage.work("before") == ["start", "end"]
 
 
-async def test_a_graph_that_is_away_costs_no_attempt_and_other_jobs_run(stage: Stage) -> None:
-    """The jobs that need it wait; those without credentials do not."""
-    worker = await stage.worker(ready=False, log_level="debug")
-    worker.kill()
-    await worker.ended()
-    environment = stage.environment()
-    stage._graph = type(stage._graph)("bolt://127.0.0.1:1", None, stage._graph.password)
-    assert environment["NEO4J_URL"] != "bolt://127.0.0.1:1"
-    await stage.worker()
-    needs = await stage.enqueue(("demo#notify", {"message": "m"}))
-    free = await stage.enqueue(
-        ("gateway-actions#update_project", [{"path": "/ref", "from": "/payload/ref"}]),
-        delivery="d2",
-    )
-    await stage.until_state(free, "succeeded")
-
-    async def is_deferred() -> bool:
-        job = await stage.job(needs.jobs[0].id)
-        return job["state"] == "waiting" and "deferred_since" in job
-
-    await until(is_deferred, 20)
-    assert (await stage.job(needs.jobs[0].id))["attempts"] == "0"
-
-
 async def test_no_secret_stands_in_redis(stage: Stage) -> None:
     """Jobs carry references; results, errors and records are redacted."""
     await stage.worker(backoff="100ms", max_attempts="2")
@@ -137,13 +114,44 @@ async def test_no_secret_stands_in_redis(stage: Stage) -> None:
         assert secret.encode() not in dump
 
 
-async def test_a_missing_key_is_named_and_nothing_starts(stage: Stage) -> None:
-    for variable in ("IMBI_AUTH_ENCRYPTION_KEY", "IMBI_WORKER_SIGNING_KEY", "REDIS_URL"):
-        environment = stage.environment()
-        del environment[variable]
-        stage.environment = lambda environment=environment, **_: environment  # type: ignore[method-assign]  # one environment, spoiled
-        worker = await stage.worker(ready=False)
-        assert await worker.ended() == 78
-        assert variable in worker.log()
-        assert "Traceback" not in worker.log()
-        del stage.environment
+@pytest.mark.parametrize(
+    ("variable", "value", "said"),
+    [
+        ("IMBI_AUTH_ENCRYPTION_KEY", "", "IMBI_AUTH_ENCRYPTION_KEY: Encryption key not configured"),
+        ("IMBI_AUTH_ENCRYPTION_KEY", "nonsense", "Invalid encryption key"),
+        ("IMBI_WORKER_SIGNING_KEY", "", "IMBI_WORKER_SIGNING_KEY: is not set"),
+        ("IMBI_WORKER_SIGNING_KEY", "short", "shorter than 16 characters"),
+        ("REDIS_URL", "", "REDIS_URL: is not set"),
+        ("REDIS_URL", "http://somewhere", "must begin with redis://"),
+        ("NEO4J_URL", "", "NEO4J_URL: is not set"),
+        ("NEO4J_URL", "http://somewhere", "NEO4J_URL takes bolt://"),
+        ("ACTIONS_IMBI_URL", "nowhere", "ACTIONS_IMBI_URL must be"),
+        ("IMBI_WORKER_GRAPH", "other", "IMBI_WORKER_GRAPH: no installed package offers"),
+        ("IMBI_WORKER_CONCURRENCY", "0", "IMBI_WORKER_CONCURRENCY: Input should be"),
+    ],
+)
+async def test_a_worker_that_cannot_start_says_why_and_exits_78(
+    stage: Stage, variable: str, value: str, said: str
+) -> None:
+    worker = await stage.worker(ready=False, environment={variable: value})
+    assert await worker.ended() == 78
+    assert said in worker.log()
+    assert "Traceback" not in worker.log()
+
+
+async def test_a_graph_that_is_away_costs_no_attempt_and_other_jobs_run(stage: Stage) -> None:
+    """The jobs that need it wait; those without credentials do not."""
+    await stage.worker(environment={"NEO4J_URL": "bolt://127.0.0.1:1"})
+    needs = await stage.enqueue(("demo#notify", {"message": "m"}))
+    free = await stage.enqueue(
+        ("gateway-actions#update_project", [{"path": "/ref", "from": "/payload/ref"}]),
+        delivery="d2",
+    )
+    await stage.until_state(free, "succeeded")
+
+    async def is_deferred() -> bool:
+        job = await stage.job(needs.jobs[0].id)
+        return job["state"] == "waiting" and "deferred_since" in job
+
+    await until(is_deferred, 20)
+    assert (await stage.job(needs.jobs[0].id))["attempts"] == "0"

@@ -146,6 +146,9 @@ class Settings(BaseSettings):
     grace: Duration = Field(
         timedelta(seconds=5), description="what an action gets after its cancel"
     )
+    import_timeout: Duration = Field(
+        timedelta(seconds=30), description="how long a plugin may take to load; then it is refused"
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="least level that is logged"
     )

@@ -4,7 +4,7 @@ import random
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from arq.connections import ArqRedis
 
@@ -29,6 +29,7 @@ from imbi_worker.queue import (
 )
 from imbi_worker.settings import Settings, SettingsError
 
+_IMPORT_TIMEOUT = timedelta(seconds=30)
 _LANES: Mapping[str, Lane] = {
     "plugin": by_project_and_plugin,
     "project": by_project,
@@ -58,9 +59,12 @@ class ApiIdentity:
         return self._identity.resolver([job.handler.partition("#")[0]])
 
 
-def load(extra: Sequence[type] = ()) -> LoadResult:
-    """All installed plugins, the built-in ones and *extra* last."""
-    return load_plugins(builtins=(*builtin.BUILTINS, *extra))
+def load(extra: Sequence[type] = (), *, within: timedelta = _IMPORT_TIMEOUT) -> LoadResult:
+    """All installed plugins, the built-in ones and *extra* last; each has *within* to load.
+
+    :raises PluginSchemaCollisionError: two plugins declare the same label differently
+    """
+    return load_plugins(builtins=(*builtin.BUILTINS, *extra), within=within)
 
 
 def open_redis(settings: Settings) -> ArqRedis:
@@ -159,7 +163,7 @@ async def worker(
     require_encryption_key()
     sign = signer(settings)
     redis, graph = open_redis(settings), open_store(settings)
-    loaded = load(plugins)
+    loaded = load(plugins, within=settings.import_timeout)
     assert settings.redis_url is not None  # noqa: S101 - open_redis has checked it
     plan = WorkerPlan(
         redis_url=settings.redis_url,

@@ -4,6 +4,7 @@ import asyncio
 
 import typer
 
+from imbi_sdk.errors import PluginSchemaCollisionError
 from imbi_worker import wiring
 from imbi_worker.cli.options import Json
 from imbi_worker.cli.output import FAILED, OK, Output
@@ -45,8 +46,15 @@ async def _findings() -> list[Finding]:
         checks.signing_key(settings.signing_keys, accepts_unsigned=settings.accept_unsigned),
         *await _redis(settings),
         *await _graph(settings),
-        checks.plugin_finding(wiring.load()),
+        _plugins(),
     ]
+
+
+def _plugins() -> Finding:
+    try:
+        return checks.plugin_finding(wiring.load())
+    except PluginSchemaCollisionError as error:
+        return Finding("plugins", "failed", str(error), "Remove one of the two plugins.")
 
 
 async def _redis(settings: Settings) -> list[Finding]:

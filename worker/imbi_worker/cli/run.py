@@ -10,13 +10,25 @@ import structlog
 import typer
 
 from imbi_sdk.attempt import Redactor
+from imbi_sdk.errors import ConfigurationError, PluginSchemaCollisionError
+from imbi_sdk.queue import SigningKeyError
 from imbi_worker import wiring
 from imbi_worker.demo.plugin import DemoPlugin
+from imbi_worker.embedded import EmbeddedServerError
+from imbi_worker.graph import GraphMisconfigured
 from imbi_worker.observability import configure_logs
-from imbi_worker.queue import LayoutMismatch
+from imbi_worker.queue import LayoutMismatch, RedisAddressError
 from imbi_worker.settings import Settings, SettingsError
 
-_CONFIG_ERROR = 78
+_CONFIG_ERROR, _UNAVAILABLE = 78, 69
+_MISCONFIGURED = (
+    SettingsError,
+    RedisAddressError,
+    SigningKeyError,
+    GraphMisconfigured,
+    ConfigurationError,
+    PluginSchemaCollisionError,
+)
 _LOG = structlog.get_logger("imbi_worker")
 
 
@@ -31,9 +43,12 @@ def run(
     """Claim and run jobs until SIGTERM; then drain."""
     try:
         code = asyncio.run(_run(embedded=embedded, burst=burst, demo_plugin=demo_plugin))
-    except SettingsError as error:
+    except _MISCONFIGURED as error:
         typer.echo(f"imbi-worker: {error}", err=True)
         code = _CONFIG_ERROR
+    except EmbeddedServerError as error:
+        typer.echo(f"imbi-worker: {error}", err=True)
+        code = _UNAVAILABLE
     sys.stderr.flush()
     if code is None:
         # An action outlived its cancel; waiting for it would keep the process for ever.

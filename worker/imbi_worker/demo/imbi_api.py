@@ -222,7 +222,8 @@ class ImbiApi:
 
     async def _patch_project(self, request: web.Request) -> web.Response:
         key, project = self._project(request)
-        if request.content_type != "application/json-patch+json":
+        # Imbi reads the body as JSON whatever patch type it is called; sonarqube sends plain JSON.
+        if request.content_type not in {"application/json-patch+json", "application/json"}:
             return _refusal(415, "send application/json-patch+json")
         try:
             self.projects[key] = patched(project, _parsed(await request.read()))
