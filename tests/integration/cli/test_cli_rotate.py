@@ -300,7 +300,10 @@ def test_a_run_may_be_ended_anywhere(
     assert 0 < done < 600, "the machine is too fast for this test: sow more"
     assert code == (130 if ending == signal.SIGINT else -signal.SIGKILL)
     if ending == signal.SIGINT:
-        assert f"Stopped. {done} rotated".encode() in shown.screen
-    (told,) = station.lines("credentials", "rotate", "--yes")
-    assert (told["rotated"], told["already_new"]) == (600 - done, done)
+        told = re.search(rb"Stopped. (\d+) rotated", shown.screen)
+        assert told is not None
+        # The write that was interrupted may have landed.
+        assert int(told[1]) in {done - 1, done}
+    (report,) = station.lines("credentials", "rotate", "--yes")
+    assert (report["rotated"], report["already_new"]) == (600 - done, done)
     assert set(vault.opened().values()) == {canary}
