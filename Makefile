@@ -6,7 +6,7 @@ PY     := $(VENV)/bin/python
 PIP    := $(PY) -m pip --disable-pip-version-check --quiet
 SOURCES := pyproject.toml sdk/pyproject.toml
 
-.PHONY: demo test check bench lock format test-neo4j clean
+.PHONY: demo test check bench chaos lock format test-neo4j clean
 .DEFAULT_GOAL := help
 .PHONY: help
 help:
@@ -46,6 +46,12 @@ test-neo4j: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	$(PY) -m bench $(ARGS)
+
+# Workers killed, Redis restarted, connections cut: nothing is lost and order is kept.
+# SEED plays the same storm again; SECONDS and WORKERS say how long and how many.
+chaos: $(VENV)/.dev
+	PYTHONPATH=tests:tests/integration/queue $(PY) -m chaos \
+		--seconds $(or $(SECONDS),120) --workers $(or $(WORKERS),8) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 format: $(VENV)/.dev
 	$(VENV)/bin/ruff check --fix .
