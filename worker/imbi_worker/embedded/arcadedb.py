@@ -13,7 +13,8 @@ from pydantic import SecretStr
 from imbi_sdk.errors import GraphUnavailable
 from imbi_worker.graph import GraphAddress, Neo4jGraph
 
-from .child import Child, EmbeddedServerError
+from .child import EmbeddedServerError
+from .lifetime import EmbeddedServer
 
 NAME = "The embedded ArcadeDB"
 USER = "root"
@@ -34,7 +35,7 @@ JAVA_OPTIONS = (
 )
 
 
-class ArcadeDB:
+class ArcadeDB(EmbeddedServer):
     """One ArcadeDB server with an empty database, on a free port of the loopback interface.
 
     The password is random and stands only in a file of this user (0600): no command line,
@@ -42,7 +43,7 @@ class ArcadeDB:
     """
 
     def __init__(self) -> None:
-        self._child = Child(NAME)
+        super().__init__(NAME)
         self._password = SecretStr(secrets.token_urlsafe(24))
         self._port: int | None = None
 
@@ -54,37 +55,19 @@ class ArcadeDB:
         url = f"bolt://127.0.0.1:{self._port}"
         return GraphAddress(url, USER, self._password, DATABASE)
 
-    def start(self) -> "ArcadeDB":
-        """Return when the server answers a query. Not to be called from a running event loop."""
-        package = find_package()
-        try:
-            self._child.open()
-            self._run(package)
-        except BaseException:
-            self.stop()
-            raise
-        return self
-
-    def kill(self) -> None:
-        """SIGKILL."""
-        self._child.kill()
-
-    def restart(self) -> None:
-        """Start again after :meth:`kill`, or kill first, then start, with the same data."""
-        self._child.kill()
-        self._run(find_package())
-
     def stop(self) -> None:
-        """For good: its directory is gone afterwards. May be called twice."""
-        self._child.close()
+        super().stop()
         self._port = None
 
-    def _run(self, package: Path) -> None:
+    def _find(self) -> Path:
+        return find_package()
+
+    def _run(self, program: Path) -> None:
         child = self._child
         arguments = child.directory / "java.arguments"
-        write_private(arguments, self._arguments(package, child.directory))
+        write_private(arguments, self._arguments(program, child.directory))
         child.log.unlink(missing_ok=True)  # an earlier run's port stands in it
-        child.start([str(package / "jre" / "bin" / "java"), f"@{arguments}"])
+        child.start([str(program / "jre" / "bin" / "java"), f"@{arguments}"])
         child.wait_for(self._is_listening, "it listened for Bolt", START_LIMIT)
         child.wait_for(self.answers, "it answered a query", START_LIMIT)
 

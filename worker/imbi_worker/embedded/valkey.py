@@ -6,18 +6,19 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Literal
 
-from .child import Child, EmbeddedServerError
+from .child import EmbeddedServerError
+from .lifetime import EmbeddedServer
 
 NAME = "The embedded Valkey"
 START_LIMIT = timedelta(seconds=10)
 PROBE_SECONDS = 1.0
 
 
-class Valkey:
+class Valkey(EmbeddedServer):
     """One Valkey server. Keeps nothing on disk unless *appendonly*.
 
     *directory* holds the append-only file and stays; without it the file lives in the server's
-    own directory and goes with it. ``kill`` and ``restart`` are what a crash looks like.
+    own directory and goes with it.
     """
 
     def __init__(
@@ -30,36 +31,12 @@ class Valkey:
         self._data = directory
         self._appendonly = appendonly
         self._appendfsync = appendfsync
-        self._child = Child(NAME)
+        super().__init__(NAME)
 
     @property
     def url(self) -> str:
         """The same after a restart."""
         return f"unix://{self._socket()}"
-
-    def start(self) -> "Valkey":
-        """Return when the server answers PING."""
-        binary = find_binary()
-        try:
-            self._child.open()
-            self._run(binary)
-        except BaseException:
-            self.stop()
-            raise
-        return self
-
-    def kill(self) -> None:
-        """SIGKILL: what was not on disk is lost."""
-        self._child.kill()
-
-    def restart(self) -> None:
-        """Start again after :meth:`kill`, or kill first, then start, on the same socket."""
-        self._child.kill()
-        self._run(find_binary())
-
-    def stop(self) -> None:
-        """For good: its own directory is gone afterwards. May be called twice."""
-        self._child.close()
 
     def answers(self) -> bool:
         with socket.socket(socket.AF_UNIX) as connection:
@@ -72,7 +49,10 @@ class Valkey:
             except OSError:
                 return False
 
-    def _run(self, binary: Path) -> None:
+    def _find(self) -> Path:
+        return find_binary()
+
+    def _run(self, program: Path) -> None:
         child = self._child
         data = self._data or child.directory
         data.mkdir(parents=True, exist_ok=True)
@@ -86,7 +66,7 @@ class Valkey:
             "appendfsync": self._appendfsync,
             "enable-debug-command": "local",
         }
-        child.start([str(binary), *(word for k, v in options.items() for word in (f"--{k}", v))])
+        child.start([str(program), *(word for k, v in options.items() for word in (f"--{k}", v))])
         child.wait_for(self.answers, "answered PING", START_LIMIT)
 
     def _socket(self) -> Path:
