@@ -6,12 +6,10 @@ import os
 import signal
 import sys
 import tempfile
-from collections.abc import Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, Self
 
-import pytest
 from pydantic import SecretStr
 
 from imbi_sdk.encryption import TokenEncryption
@@ -21,6 +19,7 @@ from imbi_worker.demo.imbi_api import ImbiApi
 from imbi_worker.graph import GraphAddress, Neo4jGraph
 from imbi_worker.graph.seed import Seed, SeedPlugin, SeedProject, SeedService, plant
 from imbi_worker.queue import connect
+from waiting import until
 
 IMBI_TOKEN = "imbi-token-canary-4f1d-do-not-leak"
 SERVICE_TOKEN = "service-token-canary-4f1d-do-not-leak"
@@ -191,17 +190,3 @@ class Stage:
             for request in self.api.requests
             if isinstance(request.body, dict) and request.body.get("label") == label
         ]
-
-
-async def until(condition: Callable[[], Any], within: float = 10) -> None:
-    """Waits for a condition, plain or async, and says so when it never came."""
-    end = asyncio.get_running_loop().time() + within
-    while True:
-        met = condition()
-        if asyncio.iscoroutine(met):
-            met = await met
-        if met:
-            return
-        if asyncio.get_running_loop().time() > end:
-            pytest.fail(f"not within {within} s: {condition}")
-        await asyncio.sleep(0.02)

@@ -5,9 +5,10 @@ import json
 import time
 
 import pytest
-from stage import SECRETS, Stage, until
+from stage import SECRETS, Stage
 
 from imbi_worker.embedded import Valkey
+from waiting import until
 
 
 async def test_two_workers_share_the_work(stage: Stage) -> None:

@@ -2,13 +2,12 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-import pytest
 from arq.connections import ArqRedis
 from pydantic import SecretStr
 
@@ -19,6 +18,7 @@ from imbi_worker.dispatch import Dispatcher, InstalledPlugins, StoredCredentials
 from imbi_worker.graph import GraphAddress, Neo4jGraph
 from imbi_worker.queue import EngineOptions, WorkerPlan, build_engine, connect
 from imbi_worker.wiring import ApiIdentity, SystemClock
+from waiting import until
 
 KEY = SecretStr("a-signing-key-for-tests-only")
 
@@ -118,17 +118,3 @@ class Room:
 
         await until(all_ended, within)
         return [await self.job(job.id) for job in enqueued.jobs]
-
-
-async def until(condition: Callable[[], Any], within: float = 10) -> None:
-    """Waits for a condition, plain or async, and says so when it never came."""
-    end = asyncio.get_running_loop().time() + within
-    while True:
-        met = condition()
-        if asyncio.iscoroutine(met):
-            met = await met
-        if met:
-            return
-        if asyncio.get_running_loop().time() > end:
-            pytest.fail(f"not within {within} s: {condition}")
-        await asyncio.sleep(0.01)

@@ -10,9 +10,10 @@ import pytest
 from arq.connections import ArqRedis, RedisSettings, create_pool
 from arq.jobs import Job, JobStatus, ResultNotFound
 from probe import JOURNAL
-from room import Room, until
+from room import Room
 
 from imbi_sdk.queue import ActionFailed, arq_deserializer, arq_serializer
+from waiting import until
 
 
 @pytest.fixture

@@ -6,10 +6,11 @@ from datetime import timedelta
 
 import pytest
 from probe import JOURNAL
-from room import Room, until
+from room import Room
 
 from imbi_worker.embedded import Valkey
 from imbi_worker.queue import LayoutMismatch
+from waiting import until
 
 
 async def restart(valkey: Valkey, room: Room) -> None:

@@ -5,7 +5,9 @@ import json
 from datetime import timedelta
 
 from probe import JOURNAL
-from room import Room, until
+from room import Room
+
+from waiting import until
 
 
 async def test_an_accepted_rule_runs_and_succeeds(room: Room) -> None:

@@ -10,25 +10,15 @@ import structlog
 import typer
 
 from imbi_sdk.attempt import Redactor
-from imbi_sdk.errors import ConfigurationError, PluginSchemaCollisionError
-from imbi_sdk.queue import SigningKeyError
 from imbi_worker import wiring
+from imbi_worker.cli.session import MISCONFIGURED
 from imbi_worker.demo.plugin import DemoPlugin
 from imbi_worker.embedded import EmbeddedServerError
-from imbi_worker.graph import GraphMisconfigured
 from imbi_worker.observability import configure_logs
-from imbi_worker.queue import LayoutMismatch, RedisAddressError
-from imbi_worker.settings import Settings, SettingsError
+from imbi_worker.queue import LayoutMismatch
+from imbi_worker.settings import Settings
 
 _CONFIG_ERROR, _UNAVAILABLE = 78, 69
-_MISCONFIGURED = (
-    SettingsError,
-    RedisAddressError,
-    SigningKeyError,
-    GraphMisconfigured,
-    ConfigurationError,
-    PluginSchemaCollisionError,
-)
 _LOG = structlog.get_logger("imbi_worker")
 
 
@@ -43,7 +33,7 @@ def run(
     """Claim and run jobs until SIGTERM; then drain."""
     try:
         code = asyncio.run(_run(embedded=embedded, burst=burst, demo_plugin=demo_plugin))
-    except _MISCONFIGURED as error:
+    except MISCONFIGURED as error:
         typer.echo(f"imbi-worker: {error}", err=True)
         code = _CONFIG_ERROR
     except EmbeddedServerError as error:

@@ -11,6 +11,7 @@ from functools import cached_property
 import typer
 from arq.connections import ArqRedis
 
+from imbi_sdk.errors import ConfigurationError, PluginSchemaCollisionError
 from imbi_sdk.queue import SigningKeyError
 from imbi_worker import wiring
 from imbi_worker.cli.output import INTERRUPTED, OK, Output
@@ -21,6 +22,16 @@ from imbi_worker.queue.inspection import Inspection
 from imbi_worker.settings import Settings, SettingsError
 
 _CANCEL_AGAIN = 0.1
+
+# What an operator has to put right before a command can do anything.
+MISCONFIGURED = (
+    SettingsError,
+    RedisAddressError,
+    SigningKeyError,
+    GraphMisconfigured,
+    PluginSchemaCollisionError,
+    ConfigurationError,
+)
 
 
 class Session:
@@ -91,7 +102,7 @@ async def _run(work: Work) -> int | None:
             return await work(session)
         finally:
             await session.close()
-    except (SettingsError, RedisAddressError, SigningKeyError, GraphMisconfigured) as error:
+    except MISCONFIGURED as error:
         raise Misconfigured(str(error), "See the settings in the README.") from None
 
 
