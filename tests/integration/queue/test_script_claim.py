@@ -387,14 +387,14 @@ async def test_an_abandoned_attempt_is_not_counted_twice(desk: Desk) -> None:
 
 
 async def test_after_an_outage_expired_leases_are_spared_for_their_holders(desk: Desk) -> None:
-    """The holder renews first; who spares, leaves the job for five seconds and counts nothing."""
+    """The holder renews first; who spares, leaves the job for a second and counts nothing."""
     job = await desk.job()
     claimed = await desk.claim_one("w1")
     await desk.crash(job)
     assert await desk.claimed_ids("w2", spares_expired=True) == []
     score = await desk.score(job)
     assert score is not None
-    assert score > await desk.now()
+    assert await desk.now() < score <= await desk.now() + 1000
     assert await desk.renew(claimed) == [1]
     assert (await desk.hash(job))["attempts"] == "0"
 

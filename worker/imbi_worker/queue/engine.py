@@ -113,10 +113,18 @@ class Engine(Worker):
         self.is_connected = False
 
     def handle_signals(self) -> None:
-        """SIGTERM and SIGINT drain; a second one stops at once."""
+        """SIGTERM and SIGINT drain; a second one stops at once. From the main thread.
+
+        Not through the loop: an action that blocks it would block its signals, too.
+        """
         loop = asyncio.get_running_loop()
+
+        def on_signal(number: int, frame: object) -> None:  # noqa: ARG001 - signal's signature
+            self._arm_exit()
+            loop.call_soon_threadsafe(self.drain)
+
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self.drain)
+            signal.signal(number, on_signal)
 
     def drain(self) -> None:
         """Claim no more; let running jobs end within the drain time, then release them."""
@@ -124,12 +132,14 @@ class Engine(Worker):
             self._parts.in_hand.stop(self._parts.in_hand.ids(), StopReason.DRAINED)
             return
         self._is_draining = True
-        grace = self._options.grace.total_seconds()
-        self._parts.watchdog.force_exit_in(
-            self._options.drain.total_seconds() + grace + 2 * _LAST_WRITES
-        )
+        self._arm_exit()
         if self._waiting is not None:
             self._waiting.cancel()
+
+    def _arm_exit(self) -> None:
+        options = self._options
+        patience = (options.drain + options.grace).total_seconds() + 2 * _LAST_WRITES
+        self._parts.watchdog.force_exit_in(patience)
 
     @property
     def is_draining(self) -> bool:
@@ -143,7 +153,7 @@ class Engine(Worker):
     @property
     def has_unfinished(self) -> bool:
         """Whether an action still runs that ignored its cancel."""
-        return len(self._parts.in_hand) > 0
+        return self._parts.in_hand.has_unfinished
 
     async def main(self) -> None:
         """Everything from start-up to the last write.
@@ -154,6 +164,8 @@ class Engine(Worker):
         if self.on_startup is not None:
             await self.on_startup(self.ctx)
         parts.watchdog.start()
+        # It may have started just as Redis came back, before the holders have reconnected.
+        self._spare_expired()
         chores = [
             asyncio.create_task(chore.run(), name=type(chore).__name__)
             for chore in (parts.finisher, parts.presence, parts.janitor)
@@ -260,8 +272,12 @@ class Engine(Worker):
         except (RedisError, OSError):
             return
         self._parts.watchdog.renew_soon()
-        self._spares_until = time.monotonic() + self._options.lease.total_seconds() / 3
+        self._spare_expired()
         await self._wait(_at_most(self._parts.finisher.drained(), _LAST_WRITES))
+
+    def _spare_expired(self) -> None:
+        """For a renewal's interval leave expired leases to whoever still holds them."""
+        self._spares_until = time.monotonic() + self._options.lease.total_seconds() / 3
 
     def _has_nothing_left(self, claim: Claim) -> bool:
         is_far = claim.next_due >= datetime.fromtimestamp(keys.FAR / 1000, tz=claim.at.tzinfo)

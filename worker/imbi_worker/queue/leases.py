@@ -28,6 +28,7 @@ _RENEW = load_script("renew", SCRIPTS)
 _LOG = structlog.get_logger("imbi_worker.queue")
 _BLOCKED_AFTER = 1.0
 _TICK = 0.25
+_LONGEST_RETRY = 1.0
 EXIT_FORCED = 70
 
 
@@ -54,6 +55,8 @@ class Watchdog:
         self._queue = queue
         self._lease_ms = int(lease / timedelta(milliseconds=1))
         self._pause = lease.total_seconds() / 3
+        # Cut connections cost a renewal each: there is room for several before the lease ends.
+        self._retry = min(_LONGEST_RETRY, self._pause / 4)
         self._on_lost = on_lost
         self._leases: dict[str, Lease] = {}
         self._lock = threading.Lock()
@@ -94,7 +97,7 @@ class Watchdog:
 
     def force_exit_in(self, seconds: float) -> None:
         """The process ends by then, whatever an action does; nothing to end once stopped."""
-        if self._stopped.is_set():
+        if self._stopped.is_set() or self._exit_at is not None:
             return
         self._exit_at = time.monotonic() + seconds
 
@@ -106,8 +109,9 @@ class Watchdog:
     def _run(self) -> None:
         next_renewal = time.monotonic() + self._pause
         named = 0.0
+        tick = min(_TICK, self._retry)
         while True:
-            self._at_once.wait(_TICK)
+            self._at_once.wait(tick)
             now = time.monotonic()
             if self._exit_at is not None and now > self._exit_at:
                 os._exit(EXIT_FORCED)
@@ -119,7 +123,7 @@ class Watchdog:
                 continue
             if now >= next_renewal or self._at_once.is_set():
                 self._at_once.clear()
-                next_renewal = now + (self._pause if self._renew(now) else 1.0)
+                next_renewal = now + (self._pause if self._renew(now) else self._retry)
             if now - self._loop_seen > _BLOCKED_AFTER and self._loop_seen != named:
                 named = self._loop_seen
                 self._name_blocker(now - self._loop_seen)

@@ -38,6 +38,8 @@ local version, slugs = tonumber(next_arg()), next_arg()
 
 local LOOKED_AT = 1000
 local ELSEWHERE = 5000
+-- Short: a worker that spares must not keep the others from what a dead one left.
+local SPARED = 1000
 local PATIENCE_FOR_PLUGINS = 600000
 local worker_key = 'imbi:worker:' .. worker
 local jobs, events, strangers = {}, {}, {}
@@ -169,7 +171,7 @@ local function is_ready(id, h)
     elseif h.state == 'running' and (tonumber(h.lease_until) or 0) > now then
         redis.call('ZADD', QUEUE, h.lease_until, id)
     elseif h.state == 'running' and spares then
-        redis.call('ZADD', QUEUE, int(now + ELSEWHERE), id)
+        redis.call('ZADD', QUEUE, int(now + SPARED), id)
     elseif tonumber(h.not_before) and tonumber(h.not_before) > now then
         redis.call('ZADD', QUEUE, h.not_before, id)
     elseif not is_head(h.lane, id) then

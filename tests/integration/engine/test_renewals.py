@@ -1,0 +1,91 @@
+"""Leases outlive what a network does to connections, and workers that have just started."""
+
+import math
+import time
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+from room import Room, until
+
+from chaos.proxy import Cut, Proxy
+from imbi_sdk.queue import keys
+from imbi_worker.embedded import Valkey
+from imbi_worker.queue.claims import Claimer, Request
+from imbi_worker.queue.connection import connect_blocking
+from imbi_worker.queue.leases import Lease, Watchdog
+
+LEASE = timedelta(seconds=2)
+
+
+@pytest.fixture
+async def own_room(valkey: Valkey) -> AsyncIterator[Room]:
+    room = Room(valkey.url)
+    yield room
+    await room.redis.aclose()
+
+
+async def claim(room: Room, worker: str, *, spares_expired: bool = False) -> dict[str, str]:
+    """What *worker* gets: job -> token."""
+    claimer = Claimer(room.redis, queue=keys.QUEUE, worker=worker, lease=LEASE, slugs=["probe"])
+    request = Request(10, 2**20, is_idle=True, spares_expired=spares_expired, graph_answers=True)
+    return {job.id: job.token for job in (await claimer.claim(request)).jobs}
+
+
+async def test_a_lease_survives_two_cut_renewals_in_a_row(
+    own_room: Room, valkey: Valkey, tmp_path: Path
+) -> None:
+    """A renewal that fails is repeated soon, in proportion to the lease."""
+    cuts: list[str] = []
+
+    def cut_again(moment: str) -> None:
+        cuts.append(moment)
+        if len(cuts) < 2:
+            proxy.cut(Cut("before", 0.0))
+
+    socket = Path(valkey.url.removeprefix("unix://"))
+    proxy = Proxy(socket, tmp_path / "proxy.sock", cut_again)
+    await proxy.start()
+    await own_room.enqueue({"label": "a"})
+    ((job, token),) = (await claim(own_room, "w1")).items()
+    first_end = (await own_room.job(job))["lease_until"]
+    watchdog = Watchdog(
+        connect_blocking(SecretStr(proxy.url)), queue=keys.QUEUE, lease=LEASE, on_lost=list
+    )
+    watchdog.hold(job, Lease(token, math.inf))
+    proxy.cut(Cut("before", 0.0))
+    watchdog.start()
+    try:
+
+        async def is_renewed() -> bool:
+            return (await own_room.job(job))["lease_until"] != first_end
+
+        await until(is_renewed)
+        assert int(time.time() * 1000) < int(first_end), "the lease had run out by then"
+        assert cuts == ["before", "before"]
+    finally:
+        watchdog.stop(keeps_exit=False)
+        await proxy.stop()
+
+
+async def test_a_worker_that_starts_leaves_expired_leases_to_their_holders_at_first(
+    room: Room,
+) -> None:
+    """It may start just as Redis comes back; the holder's renewal then comes a moment later."""
+    enqueued = await room.enqueue({"label": "a"})
+    ((job, _),) = (await claim(room, "w1")).items()
+    past = int(time.time() * 1000) - 1
+    await room.redis.hset(f"{keys.JOB}{job}", "lease_until", past)
+    await room.redis.zadd(keys.QUEUE, {job: past})
+    async with room.worker(lease=timedelta(seconds=30)) as engine:
+        await until(lambda: engine.is_connected)
+
+        async def is_spared() -> bool:
+            return await room.redis.zscore(keys.QUEUE, job) > past
+
+        await until(is_spared)
+        assert await room.state(job) == "running"
+        assert engine.endings == {}
+    assert [job.id for job in enqueued.jobs] == [job]
