@@ -67,8 +67,6 @@ def disturbances(lines: Iterable[Line], *, lease: float) -> Disturbances:
                 found.deaths[line.pid] = line.at
             case "drain":
                 found.drains[line.pid] = line.at
-            case "cut":
-                found.of_pid[line.pid].append(("cut", line.at, line.at))
             case "freeze":
                 found.of_pid[line.pid].append(("freeze", line.at, line.until))
             case "stall":
