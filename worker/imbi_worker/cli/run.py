@@ -39,15 +39,11 @@ def run(
     except EmbeddedServerError as error:
         typer.echo(f"imbi-worker: {error}", err=True)
         code = _UNAVAILABLE
-    sys.stderr.flush()
-    if code is None:
-        # An action outlived its cancel; waiting for it would keep the process for ever.
-        os._exit(0)
     raise typer.Exit(code)
 
 
-async def _run(*, embedded: bool, burst: bool, demo_plugin: bool) -> int | None:
-    """The exit code; None when an action still runs that ignores its cancel."""
+async def _run(*, embedded: bool, burst: bool, demo_plugin: bool) -> int:
+    """The exit code, when everything is written down and closed."""
     redactor = Redactor()
     settings = Settings.load()
     configure_logs(level=settings.log_level, style=settings.log_format, redactor=redactor)
@@ -75,4 +71,8 @@ async def _run(*, embedded: bool, burst: bool, demo_plugin: bool) -> int | None:
             _LOG.critical("worker.refused", error=str(error))
             return _CONFIG_ERROR
         _LOG.info("worker.stopped", **engine.endings)
-        return None if engine.has_unfinished else 0
+    if engine.has_unfinished:
+        # An action ignores its cancel; the loop would wait for it for ever.
+        sys.stderr.flush()
+        os._exit(0)
+    return 0

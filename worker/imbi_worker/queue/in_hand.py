@@ -78,6 +78,7 @@ class JobsInHand:
         self._jobs: dict[str, _InHand] = {}
         self._alone: deque[_InHand] = deque()
         self._bytes = 0
+        self._stubborn: set[asyncio.Task[Any]] = set()
         self._freed = asyncio.Event()
         self.endings: dict[str, int] = {}
 
@@ -93,6 +94,11 @@ class JobsInHand:
     def has_exclusive(self) -> bool:
         """Whether a job that must run alone waits or runs: nothing else may be claimed."""
         return bool(self._alone) or any(job.claimed.must_run_alone for job in self._jobs.values())
+
+    @property
+    def has_unfinished(self) -> bool:
+        """Whether an action still runs, in hand or not, e.g. one that ignored its cancel."""
+        return bool(self._jobs) or any(not task.done() for task in self._stubborn)
 
     def ids(self) -> list[str]:
         return list(self._jobs)
@@ -194,6 +200,8 @@ class JobsInHand:
             await self._dispatch(job, attempt)
         except asyncio.CancelledError as error:
             unfinished = error.unfinished if isinstance(error, Interrupted) else None
+            if unfinished is not None:
+                self._stubborn.add(unfinished)
             if unfinished is not None and job.stop is not StopReason.DRAINED:
                 await self._outlast(job, unfinished)
             self._after_stop(job, has_begun=isinstance(error, Interrupted))
@@ -221,9 +229,11 @@ class JobsInHand:
 
     async def _outlast(self, job: _InHand, unfinished: asyncio.Task[Any]) -> None:
         """Keep slot and lane until an action that ignored its cancel really ends."""
+        self._stubborn.add(unfinished)
         _LOG.warning("action.abandoned", job_id=job.claimed.id, task=unfinished.get_name())
         self._watchdog.hold(job.claimed.id, Lease(job.claimed.token, math.inf))
         await asyncio.wait({unfinished})
+        self._stubborn.discard(unfinished)
 
     def _after_stop(self, job: _InHand, *, has_begun: bool) -> None:
         claimed = job.claimed
