@@ -1,85 +1,221 @@
-"""`make bench`: the figures, each with its peer measured in the same run.
+"""`make bench`: every figure with its peers beside it, measured in the same run.
 
-python -m bench [--jobs 10000] [--repeat 3]
+python -m bench [--quick] [--only no-op,far] [--repeat 5]
 """
 
 import argparse
 import asyncio
 import json
 import os
-import statistics
-from collections.abc import Awaitable, Callable
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TextIO
+from typing import Final
 
-from rich.console import Console
-from rich.table import Table
+from cryptography.fernet import Fernet
+from redis.asyncio import Redis
 
-from bench.arq_peer import drain_with_arq
-from bench.engine import drain_no_ops, enqueue_rate, idle_pick_up
-from bench.whole_path import drain_whole_path
-from imbi_sdk.attempt import Redactor
-from imbi_worker.embedded import embedded_servers
-from imbi_worker.observability import configure_logs
+from bench.engines import (
+    ARQ,
+    ARQ_DEFAULT,
+    FLOOR,
+    OWN_EVENT,
+    PEERS,
+    SHARED_EVENT,
+    UPDATE_PROJECT,
+    WHOLE_PATH,
+    Engine,
+    prepare,
+)
+from bench.figures import key, results
+from bench.measures import (
+    Stage,
+    backlog_ratio,
+    delayed,
+    drain,
+    enqueue_rate,
+    footprint,
+    pick_up,
+    recovery_seconds,
+    stand_in,
+    waiting_bytes,
+)
+from bench.ours.plugin import PLUGIN_ID
+from bench.ours.producer import SIGNING_KEY
+from bench.report import show
+from bench.server import Addresses, servers
+from imbi_sdk.encryption import TokenEncryption
+from imbi_worker.graph import Neo4jGraph
+from imbi_worker.graph.seed import Seed, SeedPlugin, SeedService, plant
 
-RESULTS = Path(__file__).parent / "results.json"
+RESULTS: Final = Path(__file__).parent / "results.json"
 
 
-async def measure(jobs: int, repeat: int) -> dict[str, dict[str, object]]:
-    """Interleaved repetitions, so that a slow minute of the machine hits all alike."""
-    figures: dict[str, list[float]] = {}
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """How much of everything a run does."""
 
-    async def note(name: str, run: Callable[[], Awaitable[float]]) -> None:
-        figures.setdefault(name, []).append(await run())
+    repeat: int
+    jobs: int
+    seconds: float
+    waiting: int
 
-    async with embedded_servers() as servers:
-        assert servers.redis_url is not None
-        assert servers.graph is not None
-        url, graph = servers.redis_url, servers.graph
-        for _ in range(repeat):
-            await note("arq tuned", lambda: drain_with_arq(url, jobs))
-            await note("engine no-op", lambda: drain_no_ops(url, jobs))
-            await note("whole path", lambda: drain_whole_path(url, graph, jobs))
-            await note("enqueue", lambda: enqueue_rate(url, jobs))
-            pick_up = await idle_pick_up(url, 200)
-            figures.setdefault("pick-up p50", []).append(pick_up[0])
-            figures.setdefault("pick-up p99", []).append(pick_up[1])
-    median = {name: statistics.median(values) for name, values in figures.items()}
-    peer = median["arq tuned"]
-    return {
-        name: {
-            "value": round(value, 2),
-            "unit": "ms" if name.startswith("pick-up") else "jobs/s",
-            "peer": None if name.startswith(("pick-up", "enqueue")) else "arq tuned",
-            "ratio": None if name.startswith(("pick-up", "enqueue")) else round(value / peer, 2),
+    def jobs_of(self, shape: str, engine: Engine) -> int:
+        """Fewer where an engine is slow: rates are steady long before."""
+        if engine is ARQ_DEFAULT or (engine is ARQ and shape == "far"):
+            return min(self.jobs, 1_000)
+        return self.jobs if shape == "no-op" or engine not in PEERS else self.jobs // 2
+
+
+FULL: Final = Effort(repeat=5, jobs=10_000, seconds=5, waiting=1_000_000)
+QUICK: Final = Effort(repeat=1, jobs=2_000, seconds=3, waiting=20_000)
+
+
+@dataclass
+class Run:
+    stage: Stage
+    effort: Effort
+    samples: dict[str, list[float]] = field(default_factory=dict)
+
+    def note(self, name: str, *values: float) -> None:
+        self.samples.setdefault(name, []).extend(values)
+        print(f"{name}: {', '.join(f'{value:.4g}' for value in values)}", file=sys.stderr)
+
+    async def _drain(self, shape: str, engine: Engine) -> None:
+        sleep = 0.005 if shape == "sleep" else 0.0
+        jobs = self.effort.jobs_of(shape, engine)
+        found = await drain(self.stage, engine, jobs, sleep=sleep, is_far=shape == "far")
+        for what, value in found.items():
+            self.note(key(shape, engine, what), value)
+
+    async def no_op(self) -> None:
+        ours = (OWN_EVENT, SHARED_EVENT, WHOLE_PATH, UPDATE_PROJECT)
+        for engine in (*ours, *PEERS, ARQ_DEFAULT, FLOOR):
+            await self._drain("no-op", engine)
+
+    async def far(self) -> None:
+        for engine in (OWN_EVENT, *PEERS, FLOOR):
+            await self._drain("far", engine)
+
+    async def sleep(self) -> None:
+        for engine in (OWN_EVENT, *PEERS, FLOOR):
+            await self._drain("sleep", engine)
+
+    async def enqueue(self) -> None:
+        for engine in (SHARED_EVENT, *PEERS, FLOOR):
+            rate = await enqueue_rate(self.stage, engine, self.effort.jobs)
+            self.note(key("enqueue", engine), rate)
+
+    async def pick_up(self) -> None:
+        for engine in (WHOLE_PATH, OWN_EVENT, *PEERS):
+            found = await pick_up(self.stage, engine, self.effort.seconds)
+            for what, value in found.items():
+                self.note(key("pick-up", engine, what), value)
+
+    async def footprint(self) -> None:
+        for engine in (WHOLE_PATH, OWN_EVENT, *PEERS):
+            # The heart beats every 10 s: a shorter look would count it once or not at all.
+            seconds = 30 if engine is WHOLE_PATH else self.effort.seconds
+            for what, value in (await footprint(self.stage, engine, seconds)).items():
+                self.note(key("footprint", engine, what), value)
+
+    async def recovery(self) -> None:
+        self.note("recovery/seconds", *await recovery_seconds(self.stage))
+
+    async def waiting(self) -> None:
+        self.note("waiting/bytes", await waiting_bytes(self.stage, self.effort.jobs))
+
+    async def backlog(self) -> None:
+        large, small, ratio = await backlog_ratio(self.stage, self.effort.waiting)
+        self.note("backlog/large_us", large)
+        self.note("backlog/small_us", small)
+        self.note("backlog/ratio", ratio)
+
+
+# Those that take minutes and give many values, or one that moves little, run once.
+REPEATED: Final[Mapping[str, Callable[[Run], Awaitable[None]]]] = {
+    "no-op": Run.no_op,
+    "far": Run.far,
+    "sleep": Run.sleep,
+    "enqueue": Run.enqueue,
+    "pick-up": Run.pick_up,
+}
+ONCE: Final[Mapping[str, Callable[[Run], Awaitable[None]]]] = {
+    "footprint": Run.footprint,
+    "recovery": Run.recovery,
+    "waiting": Run.waiting,
+    "backlog": Run.backlog,
+}
+
+
+async def measure(effort: Effort, shapes: set[str]) -> dict[str, list[float]]:
+    """Repetitions one after the other, each of all engines: a slow minute hits all alike."""
+    async with _stage() as stage:
+        run = Run(stage, effort)
+        for number in range(effort.repeat):
+            print(f"repetition {number + 1} of {effort.repeat}", file=sys.stderr)
+            for name, shape in REPEATED.items():
+                if name in shapes:
+                    await shape(run)
+        for name, shape in ONCE.items():
+            if name in shapes:
+                await shape(run)
+        return run.samples
+
+
+@asynccontextmanager
+async def _stage() -> AsyncIterator[Stage]:
+    async with servers() as addresses, delayed(addresses.port) as far, stand_in() as imbi:
+        key = Fernet.generate_key().decode()
+        await _plant(addresses, key)
+        graph = addresses.graph
+        extra = {
+            **imbi,
+            "IMBI_AUTH_ENCRYPTION_KEY": key,
+            "IMBI_WORKER_SIGNING_KEY": SIGNING_KEY,
+            "NEO4J_URL": graph.url,
+            "NEO4J_USER": graph.user or "",
+            "NEO4J_PASSWORD": graph.password.get_secret_value() if graph.password else "",
+            "NEO4J_DATABASE": graph.database or "",
         }
-        for name, value in median.items()
-    }
+        async with Redis.from_url(addresses.redis) as redis:
+            yield Stage(addresses, redis, far, extra)
 
 
-def show(results: dict[str, dict[str, object]]) -> None:
-    table = Table("figure", "value", "unit", "ratio to tuned arq")
-    for name, figure in results.items():
-        ratio = figure["ratio"]
-        table.add_row(name, f"{figure['value']:,}", str(figure["unit"]), str(ratio or ""))
-    Console().print(table)
+async def _plant(addresses: Addresses, key: str) -> None:
+    """The one integration whose credential the whole path reads."""
+    blob = TokenEncryption(key).encrypt(json.dumps({"api_token": "a-token-of-the-benchmark"}))
+    service = SeedService("bench", None, (SeedPlugin(PLUGIN_ID, "bench", blob),))
+    graph = Neo4jGraph.at(addresses.graph)
+    try:
+        await plant(graph, Seed("o", services=(service,)))
+    finally:
+        await graph.close()
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--jobs", type=int, default=10_000)
-    parser.add_argument("--repeat", type=int, default=3)
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0] if __doc__ else None)
+    parser.add_argument("--quick", action="store_true", help="one small repetition of everything")
+    parser.add_argument("--repeat", type=int, help="repetitions; 5, or 1 when quick")
+    parser.add_argument("--only", default="", help=f"of {', '.join((*REPEATED, *ONCE))}")
     options = parser.parse_args()
-    with Path(os.devnull).open("w", encoding="utf-8") as nowhere:
-        run(options, nowhere)
-
-
-def run(options: argparse.Namespace, nowhere: TextIO) -> None:
-    """Log lines are written, as in a pod, but to the null device."""
-    configure_logs(level="info", style="json", redactor=Redactor(), stream=nowhere)
-    results = asyncio.run(measure(options.jobs, options.repeat))
-    RESULTS.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
-    show(results)
+    effort = QUICK if options.quick else FULL
+    if options.repeat:
+        effort = Effort(options.repeat, effort.jobs, effort.seconds, effort.waiting)
+    known = {*REPEATED, *ONCE}
+    shapes = set(options.only.split(",")) if options.only else known
+    if unknown := shapes - known:
+        parser.error(f"--only knows {', '.join(sorted(known))}, and not {', '.join(unknown)}")
+    prepare()
+    before = os.getloadavg()
+    found = results(asyncio.run(measure(effort, shapes)))
+    RESULTS.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+    show(found)
+    moments = (before, os.getloadavg())
+    loads = " -> ".join(" ".join(f"{load:.2f}" for load in moment) for moment in moments)
+    print(f"load of the machine: {loads}; figures in {RESULTS}")
 
 
 if __name__ == "__main__":

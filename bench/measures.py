@@ -1,0 +1,233 @@
+"""What is measured, one function for each kind of figure; every one begins with an empty Redis."""
+
+import asyncio
+import secrets
+import statistics
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from redis.asyncio import Redis
+
+from bench.child import Child, ask, child, engine
+from bench.engines import FLOOR, SHARED_EVENT, WHOLE_PATH, WIDE, Engine
+from bench.server import Addresses, free_port
+from imbi_sdk.queue import keys
+
+VICTIMS = 5
+CREW = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Where the engines work; *extra* is the environment that the whole worker needs."""
+
+    addresses: Addresses
+    redis: "Redis"
+    far: str
+    extra: Mapping[str, str]
+
+    @property
+    def url(self) -> str:
+        return self.addresses.redis
+
+    async def clear(self) -> None:
+        await self.redis.flushall()
+
+    async def ask(self, *command: Any) -> Any:
+        redis: Any = self.redis
+        return await redis.execute_command(*command)
+
+    async def redis_cpu(self) -> float:
+        """Seconds since its start."""
+        info = await self.redis.info("cpu")
+        return float(info["used_cpu_user"]) + float(info["used_cpu_sys"])
+
+
+async def drain(
+    stage: Stage, which: Engine, jobs: int, *, sleep: float = 0.0, is_far: bool = False
+) -> Mapping[str, float]:
+    """``jobs_per_s`` and ``cpu_us``. Far: the worker's Redis is 1 ms away, the producer's not."""
+    await stage.clear()
+    url = stage.far if is_far else stage.url
+    return await ask(
+        which, "drain", extra=stage.extra, url=url, fill_url=stage.url, jobs=jobs, sleep=sleep
+    )
+
+
+async def enqueue_rate(stage: Stage, which: Engine, jobs: int) -> float:
+    await stage.clear()
+    answer = await ask(which, "enqueue", url=stage.url, jobs=jobs)
+    return float(answer["jobs_per_s"])
+
+
+async def pick_up(stage: Stage, which: Engine, seconds: float) -> Mapping[str, float]:
+    """Milliseconds from the call of enqueue to the action: in a trickle, and at 200 jobs/s."""
+    await stage.clear()
+    async with engine(which, "serve", extra=stage.extra, url=stage.url) as worker:
+        await worker.line()
+        await asyncio.sleep(1)
+        for phase, pause in (("idle", 0.025), ("steady", 0.005)):
+            order = {"phase": phase, "jobs": int(seconds / pause), "pause": pause}
+            await ask(which, "produce", extra=stage.extra, url=stage.url, **order)
+            await asyncio.sleep(0.5)
+        worker.end_input()
+        answer = await worker.line()
+    found = {}
+    for name, latencies in answer["latencies"].items():
+        cuts = statistics.quantiles(latencies, n=100)
+        found[f"{name}_p50_ms"], found[f"{name}_p99_ms"] = cuts[49], cuts[98]
+    return found
+
+
+async def footprint(stage: Stage, which: Engine, seconds: float) -> Mapping[str, float]:
+    """What a worker takes that has nothing to do, and its memory with 100 jobs at once."""
+    await stage.clear()
+    async with engine(which, "serve", extra=stage.extra, url=stage.url) as worker:
+        await worker.line()
+        await asyncio.sleep(2)
+        return {
+            "idle_rss_mb": worker.rss_mb(),
+            "idle_commands": await _commands_per_second(stage, seconds),
+            "busy_rss_mb": await _busy_rss(stage, which, worker),
+        }
+
+
+async def _commands_per_second(stage: Stage, seconds: float) -> float:
+    """As the worker sends them; what its scripts call is not counted."""
+    count = 0
+    async with stage.redis.monitor() as monitor:
+
+        async def listen() -> None:
+            nonlocal count
+            async for command in monitor.listen():
+                count += command["client_type"] != "lua"
+
+        try:
+            async with asyncio.timeout(seconds):
+                await listen()
+        except TimeoutError:
+            pass
+    return count / seconds
+
+
+async def _busy_rss(stage: Stage, which: Engine, worker: Child) -> float:
+    """The most while 100 jobs with their 2 KiB run."""
+    order = {"jobs": 100, "pause": 0.0, "sleep": 2.0}
+    await ask(which, "produce", extra=stage.extra, url=stage.url, **order)
+    most = 0.0
+    for _ in range(20):
+        most = max(most, worker.rss_mb())
+        await asyncio.sleep(0.1)
+    return most
+
+
+async def recovery_seconds(stage: Stage) -> list[float]:
+    """From the kill -9 of a worker to the second start of its job elsewhere; one for each."""
+    await stage.clear()
+    rescue = WHOLE_PATH
+    begun: dict[int, Child] = {}
+    async with _crew(stage, rescue, VICTIMS, slots=1) as victims:
+        order = {"jobs": VICTIMS, "pause": 0.0, "sleep": 120.0, "tells": True}
+        await ask(rescue, "produce", extra=stage.extra, url=stage.url, **order)
+        for victim in victims:
+            begun[(await victim.line())["began"]] = victim
+        async with engine(rescue, "serve", extra=stage.extra, url=stage.url) as rescuer:
+            await rescuer.line()
+            killed: dict[int, float] = {}
+            for number, victim in begun.items():
+                killed[number] = time.perf_counter()
+                victim.kill()
+                # Spread over a renewal: the lease is as old as chance has it.
+                await asyncio.sleep(5 / VICTIMS)
+            again = [await rescuer.line() for _ in killed]
+    return [line["at"] - killed[line["began"]] for line in again]
+
+
+@asynccontextmanager
+async def _crew(
+    stage: Stage, which: Engine, count: int, *, slots: int = 100
+) -> AsyncIterator[list[Child]]:
+    """*count* workers, all of them ready."""
+    async with _workers(stage, which, count, slots) as workers:
+        for worker in workers:
+            await worker.line()
+        yield workers
+
+
+@asynccontextmanager
+async def _workers(
+    stage: Stage, which: Engine, count: int, slots: int
+) -> AsyncIterator[list[Child]]:
+    if not count:
+        yield []
+        return
+    async with (
+        engine(which, "serve", extra=stage.extra, url=stage.url, slots=slots) as worker,
+        _workers(stage, which, count - 1, slots) as others,
+    ):
+        yield [worker, *others]
+
+
+async def waiting_bytes(stage: Stage, jobs: int) -> float:
+    """What a waiting job takes in Redis beyond the bytes of its body and its part of the event."""
+    await stage.clear()
+    before = (await stage.redis.info("memory"))["used_memory"]
+    await ask(SHARED_EVENT, "fill", url=stage.url, jobs=jobs)
+    after = (await stage.redis.info("memory"))["used_memory"]
+    bodies = events = 0
+    async for key in stage.redis.scan_iter(match=f"{keys.BODY}*", count=1000):
+        bodies += int(await stage.redis.strlen(key))
+    async for key in stage.redis.scan_iter(match=f"{keys.EVENT}*", count=1000):
+        events += sum(len(event) for event in await stage.ask("HVALS", key))
+    return float(after - before - bodies - events) / jobs
+
+
+async def backlog_ratio(stage: Stage, waiting: int) -> tuple[float, float, float]:
+    """Redis' CPU per job with a long queue and many workers, without, and the one by the other."""
+    small = await _redis_cpu_per_job(stage, SHARED_EVENT, 10_000, 4_000, workers=1)
+    large = await _redis_cpu_per_job(stage, WIDE, waiting, min(20_000, waiting // 2), workers=CREW)
+    return large, small, large / small
+
+
+async def _redis_cpu_per_job(
+    stage: Stage, which: Engine, waiting: int, jobs: int, *, workers: int
+) -> float:
+    """Microseconds, over *jobs* of half a second each in *workers* times a hundred slots."""
+    await stage.clear()
+    await ask(which, "fill", url=stage.url, jobs=waiting, sleep=0.5)
+    async with _crew(stage, which, workers):
+        first, cpu = await _progress(stage, 100 * workers, 0)
+        last, used = await _progress(stage, jobs, first)
+    return (used - cpu) / (last - first) * 1_000_000
+
+
+async def _progress(stage: Stage, jobs: int, since: int) -> tuple[int, float]:
+    """How many jobs have succeeded and what CPU it took, once *jobs* more have."""
+    while True:
+        counters: dict[bytes, bytes] = await stage.ask("HGETALL", keys.COUNTERS)
+        done = sum(int(n) for name, n in counters.items() if name.startswith(b"succeeded:"))
+        if done >= since + jobs:
+            return done, await stage.redis_cpu()
+        await asyncio.sleep(0.2)
+
+
+@asynccontextmanager
+async def delayed(port: int) -> AsyncIterator[str]:
+    """The address of a Redis that is 1 ms away."""
+    front = free_port()
+    words = ("bench.delay", f"--port={front}", f"--to={port}", "--milliseconds=1")
+    async with child(FLOOR.python, *words) as proxy:
+        await proxy.line()
+        yield f"redis://127.0.0.1:{front}"
+
+
+@asynccontextmanager
+async def stand_in() -> AsyncIterator[Mapping[str, str]]:
+    """The variables that lead a worker to a stand-in of Imbi's API."""
+    token = secrets.token_hex(8)
+    async with child(FLOOR.python, "bench.ours.stand_in", f"--token={token}") as api:
+        url = str((await api.line())["ready"])
+        yield {"ACTIONS_IMBI_URL": url, "ACTIONS_IMBI_TOKEN": token}
