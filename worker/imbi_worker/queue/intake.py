@@ -5,6 +5,8 @@ Nothing else of a job is believed before that.
 
 from datetime import UTC, datetime
 
+import structlog
+
 from imbi_sdk.attempt.outcome import Dead, DeathReason
 from imbi_sdk.queue import keys
 from imbi_sdk.queue.delivery import Lane, by_project_and_plugin
@@ -16,7 +18,10 @@ from imbi_worker.dispatch import Attempt
 from imbi_worker.queue.claims import SCRIPTS, ClaimedJob
 
 _ADOPT = load_script("adopt", SCRIPTS)
+_LOG = structlog.get_logger("imbi_worker.queue")
 _UNREADABLE = "(unreadable)"
+_NEWER_HINT = "it waits: bring the workers to the gateway's version"
+_FOREIGN_HINT = "it is parked: another arq program writes here, give it a queue of its own"
 
 
 class Intake:
@@ -88,9 +93,11 @@ class Adopter:
         """``adopted``, or why the job was put aside; repeatable."""
         try:
             decoded = decode(job_id, body)
-        except NewerWire:
+        except NewerWire as error:
+            _LOG.warning("job.newer", job_id=ascii(job_id), error=str(error), hint=_NEWER_HINT)
             return await self._call(job_id, "newer", _UNREADABLE)
         except ForeignJob as error:
+            _LOG.error("job.foreign", job_id=ascii(job_id), error=str(error), hint=_FOREIGN_HINT)
             return await self._call(job_id, "foreign", _UNREADABLE, error=str(error))
         except WireError as error:
             reason = DeathReason.INVALID_JOB
@@ -120,6 +127,8 @@ class Adopter:
         reason: str = "",
         error: str = "",
     ) -> str:
+        if kind == "dead":
+            _LOG.warning("job.refused", job_id=ascii(job_id), reason=reason, error=error)
         lane = plugin = project = delivery = digest = ""
         ordinal, version = 0, 0
         if job is not None:
