@@ -211,6 +211,9 @@ def main() -> None:
     prepare()
     before = os.getloadavg()
     found = results(asyncio.run(measure(effort, shapes)))
+    if options.only and RESULTS.exists():
+        # The figures that this run did not ask for stand as they were.
+        found = json.loads(RESULTS.read_text(encoding="utf-8")) | found
     RESULTS.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
     show(found)
     moments = (before, os.getloadavg())

@@ -186,18 +186,22 @@ async def waiting_bytes(stage: Stage, jobs: int) -> float:
 
 
 async def backlog_ratio(stage: Stage, waiting: int) -> tuple[float, float, float]:
-    """Redis' CPU per job with a long queue and many workers, without, and the one by the other."""
-    small = await _redis_cpu_per_job(stage, SHARED_EVENT, 10_000, 4_000, workers=1)
-    large = await _redis_cpu_per_job(stage, WIDE, waiting, min(20_000, waiting // 2), workers=CREW)
+    """Redis' CPU per job with a long queue and many workers, without, and the one by the other.
+
+    Without is the cheapest there is: one worker, whose jobs end at once and so in full batches.
+    """
+    small = await _redis_cpu_per_job(stage, SHARED_EVENT, 20_000, 10_000, workers=1)
+    jobs = min(20_000, waiting // 2)
+    large = await _redis_cpu_per_job(stage, WIDE, waiting, jobs, workers=CREW, sleep=0.5)
     return large, small, large / small
 
 
 async def _redis_cpu_per_job(
-    stage: Stage, which: Engine, waiting: int, jobs: int, *, workers: int
+    stage: Stage, which: Engine, waiting: int, jobs: int, *, workers: int, sleep: float = 0.0
 ) -> float:
-    """Microseconds, over *jobs* of half a second each in *workers* times a hundred slots."""
+    """Microseconds, over *jobs* out of *waiting*, in *workers* times a hundred slots."""
     await stage.clear()
-    await ask(which, "fill", url=stage.url, jobs=waiting, sleep=0.5)
+    await ask(which, "fill", url=stage.url, jobs=waiting, sleep=sleep)
     async with _crew(stage, which, workers):
         first, cpu = await _progress(stage, 100 * workers, 0)
         last, used = await _progress(stage, jobs, first)
