@@ -108,6 +108,13 @@ async def _work(deed: Deed, attempt: int) -> str:
     return "ok"
 
 
+async def _dawdle(deed: Deed, attempt: int) -> str:
+    """Longer than a lease, at times beyond the timeout."""
+    if attempt == 1:
+        await asyncio.sleep(deed.seconds)
+    return "ok"
+
+
 async def _fail_twice(deed: Deed, attempt: int) -> str:
     await asyncio.sleep(deed.seconds)
     if attempt <= 2:
@@ -174,6 +181,7 @@ async def _swallow(deed: Deed, attempt: int) -> str:
 _DEEDS: Final[dict[str, Callable[[Deed, int], Awaitable[str]]]] = {
     "work": _work,
     "long result": _work,
+    "dawdle": _dawdle,
     "fail twice": _fail_twice,
     "fail always": _fail_always,
     "fail for good": _fail_for_good,

@@ -24,8 +24,8 @@ _TICK: Final = 0.05
 _STALL: Final = 0.3
 
 
-async def run(history: History, *, is_calm: bool) -> bool:
-    """Until SIGTERM. Whether an action still runs that ignores its cancel."""
+async def run(history: History, *, is_calm: bool) -> None:
+    """Until SIGTERM; like the real command it does not wait for an action that will not end."""
     redactor = Redactor()
     settings = Settings.load()
     configure_logs(level=settings.log_level, style="json", redactor=redactor)
@@ -33,7 +33,8 @@ async def run(history: History, *, is_calm: bool) -> bool:
         ChaosPlugin.witness = Witness(history, opened.engine, is_calm=is_calm)
         opened.engine.handle_signals()
         await opened.engine.async_run()
-        return opened.engine.has_unfinished
+    if opened.engine.has_unfinished:
+        os._exit(0)
 
 
 def watch(history: History) -> None:
@@ -53,9 +54,7 @@ def main() -> None:
         ask()
     history = History(Path(os.environ["CHAOS_HISTORY"]))
     threading.Thread(target=watch, args=(history,), daemon=True).start()
-    has_unfinished = asyncio.run(run(history, is_calm=os.environ["CHAOS_CALM"] == "1"))
-    if has_unfinished:
-        os._exit(0)
+    asyncio.run(run(history, is_calm=os.environ["CHAOS_CALM"] == "1"))
 
 
 if __name__ == "__main__":

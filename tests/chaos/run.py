@@ -152,7 +152,7 @@ class _Stage:
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("IMBI_", "VALKEY_"))}
         return {
             **kept,
-            "PYTHONPATH": str(Path(__file__).parent.parent),
+            "PYTHONPATH": os.environ.get("PYTHONPATH", str(Path(__file__).parent.parent)),
             "CHAOS_HISTORY": str(self._path),
             "NEO4J_URL": "bolt://127.0.0.1:1",  # no job carries a plugin id: nobody asks it
             "IMBI_AUTH_ENCRYPTION_KEY": Fernet.generate_key().decode(),
@@ -160,7 +160,7 @@ class _Stage:
             "IMBI_WORKER_CONCURRENCY": "20",
             "IMBI_WORKER_LEASE": f"{_LEASE}s",
             "IMBI_WORKER_BACKOFF": "50ms",
-            "IMBI_WORKER_TIMEOUT": "1500ms",
+            "IMBI_WORKER_TIMEOUT": "3s",
             "IMBI_WORKER_GRACE": "300ms",
             "IMBI_WORKER_DRAIN": "1s",
             "IMBI_WORKER_PATIENCE": "4s",
