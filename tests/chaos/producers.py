@@ -41,7 +41,7 @@ _DEEDS: Final = (
     ("exit always", 4, 0.0),
     ("leave", 50, 0.0),
     ("block", 20, 3.0),
-    ("dawdle", 60, 4.0),
+    ("dawdle", 200, 4.0),
     ("swallow", 30, 5.0),
 )
 
