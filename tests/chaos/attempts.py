@@ -8,6 +8,8 @@ from typing import Final
 from chaos.history import Line
 
 _FOREVER: Final = float("inf")
+# A shorter absence of Redis leaves time enough to renew, whenever it falls.
+_SPARE: Final = 0.3
 
 
 @dataclass(slots=True)
@@ -74,7 +76,9 @@ def disturbances(lines: Iterable[Line], *, lease: float) -> Disturbances:
             case "redis away":
                 away.append(line.at)
             case "redis back":
-                found.of_all.append(("redis away", away.pop(), line.at))
+                begun = away.pop()
+                if line.at - begun >= lease * _SPARE:
+                    found.of_all.append(("redis away", begun, line.at))
             case _:
                 pass
     return found

@@ -84,7 +84,7 @@ class Storm:
         await self._redis.connection_pool.disconnect()
 
     async def _pause(self) -> None:
-        seconds = self._chance.choice((0.05, 0.3, 1.0, 3.0))
+        seconds = self._chance.choice((0.05, 0.3, 0.3, 1.0, 1.0, 3.0))
         mode = self._chance.choice(("ALL", "WRITE"))
         self._history.note("redis away")
         with suppress(RedisError, OSError):
