@@ -1,0 +1,122 @@
+"""The verdict on a storm: each broken promise is found, and what has a cause is excused."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from chaos.history import Line
+from chaos.verdict import Books, Ended, Verdict, judge
+
+LANE = "p1/chaos"
+LEASE = 2.0
+
+
+def accepted(job: str) -> list[Line]:
+    nonce = f"nonce-{job}"
+    answered = Line(0, "accepted", nonce=nonce, job=job, lane=LANE, how="accepted")
+    return [Line(0, "offered", nonce=nonce), answered]
+
+
+def attempt(job: str, begun: float, ended: float, *, pid: int = 1, how: str = "ok") -> list[Line]:
+    mark = f"{job}@{begun}"
+    return [
+        Line(begun, "start", pid=pid, job=job, lane=LANE, run=1, attempt=1, token=mark, mark=mark),
+        Line(ended, "end", pid=pid, mark=mark, how=how),
+    ]
+
+
+def books(*jobs: str, **changes: Any) -> Books:
+    """Jobs that have succeeded, in the order of their lane."""
+    found = {
+        job: Ended(state="succeeded", run=1, seq=seq, lane=LANE, ended=100.0)
+        for seq, job in enumerate(jobs, 1)
+    }
+    outcomes = [(job, 1, "succeeded") for job in jobs]
+    return Books(**{"jobs": found, "outcomes": outcomes, "crashes": [], **changes})
+
+
+def verdict(lines: Sequence[Line], books: Books) -> Verdict:
+    return judge(sorted(lines, key=lambda line: line.at), books, lease=LEASE)
+
+
+def test_a_quiet_run_is_clean() -> None:
+    lines = [*accepted("a"), *accepted("b"), *attempt("a", 1, 2), *attempt("b", 3, 4)]
+    found = verdict(lines, books("a", "b"))
+    assert found.is_clean
+    assert found.jobs == 2
+
+
+def test_a_job_that_redis_forgot_is_lost() -> None:
+    found = verdict([*accepted("a"), *accepted("b"), *attempt("a", 1, 2)], books("a"))
+    assert len(found.lost) == 1
+    assert "job b" in found.lost[0]
+
+
+def test_a_success_that_no_action_saw_is_lost() -> None:
+    found = verdict([*accepted("a"), *attempt("a", 1, 2, how="failed")], books("a"))
+    assert len(found.lost) == 1
+
+
+def test_a_run_that_ended_twice_is_found() -> None:
+    told = [("a", 1, "succeeded"), ("a", 1, "dead")]
+    found = verdict([*accepted("a"), *attempt("a", 1, 2)], books("a", outcomes=told))
+    assert found.lost
+
+
+def test_a_later_job_that_starts_first_breaks_the_order() -> None:
+    lines = [*accepted("a"), *accepted("b"), *attempt("b", 1, 2), *attempt("a", 3, 4)]
+    assert len(verdict(lines, books("a", "b")).order_breaks) == 1
+
+
+def test_two_at_once_in_a_lane_break_the_order() -> None:
+    lines = [*accepted("a"), *accepted("b"), *attempt("a", 1, 4), *attempt("b", 2, 3)]
+    assert len(verdict(lines, books("a", "b")).order_breaks) == 1
+
+
+def test_a_repetition_without_a_cause_is_an_unexplained_duplicate() -> None:
+    lines = [*accepted("a"), *attempt("a", 1, 2), *attempt("a", 6, 7, pid=2)]
+    assert len(verdict(lines, books("a")).unexplained_duplicates) == 1
+
+
+def test_a_repetition_after_the_death_of_its_worker_is_explained() -> None:
+    died = Line(2.5, "died", pid=1, how="-9")
+    lines = [*accepted("a"), *attempt("a", 1, 2), died, *attempt("a", 6, 7, pid=2)]
+    found = verdict(lines, books("a"))
+    assert found.is_clean
+    assert found.causes == {"duplicate: death": 1}
+
+
+def test_neither_a_cut_nor_a_clean_exit_nor_another_worker_s_death_explains_one() -> None:
+    mild = [
+        Line(2.2, "cut", pid=1, how="after"),
+        Line(2.4, "drain", pid=1),
+        Line(2.5, "died", pid=1, how="0"),
+        Line(2.6, "died", pid=3, how="-9"),
+    ]
+    lines = [*accepted("a"), *attempt("a", 1, 2), *mild, *attempt("a", 6, 7, pid=2)]
+    assert len(verdict(lines, books("a")).unexplained_duplicates) == 1
+
+
+def test_a_worker_taken_for_crashed_to_which_nothing_had_happened_is_found() -> None:
+    lines = [*accepted("a"), *attempt("a", 1, 2)]
+    found = verdict(lines, books("a", crashes=[("a", 1, 1.0, 5.0)]))
+    assert len(found.others) == 1
+    away = [Line(1.5, "redis away"), Line(4.5, "redis back")]
+    assert verdict([*lines, *away], books("a", crashes=[("a", 1, 1.0, 5.0)])).is_clean
+
+
+def test_a_new_job_that_was_called_a_duplicate_is_found() -> None:
+    lines = [
+        Line(0, "offered", nonce="n"),
+        Line(0, "accepted", nonce="n", job="a", lane=LANE, how="duplicate"),
+        *attempt("a", 1, 2),
+    ]
+    assert len(verdict(lines, books("a")).others) == 1
+
+
+def test_a_kill_is_recovered_when_all_it_held_has_ended() -> None:
+    begun = attempt("a", 1, 2)[:1]
+    died = Line(1.5, "died", pid=1, how="-9")
+    lines = [*accepted("a"), *begun, died, *attempt("a", 5, 6, pid=2)]
+    found = verdict(lines, books("a"))
+    assert found.is_clean
+    assert found.recovered_kills == 1
