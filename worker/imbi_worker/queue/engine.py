@@ -37,7 +37,8 @@ from imbi_worker.queue.presence import INTERVAL_SECONDS, Presence
 
 _LOG = structlog.get_logger("imbi_worker.queue")
 _TICK = timedelta(seconds=1)
-_CLAIM_AT_MOST = 64
+# Small enough that claim, run and finish of three batches overlap, and others find work, too.
+_CLAIM_AT_MOST = 32
 _LONGEST_PAUSE = 5.0
 _LAST_WRITES = 5.0
 
@@ -110,6 +111,7 @@ class Engine(Worker):
         self._waiting: asyncio.Future[Any] | None = None
         self._pause = 0.0
         self._spares_until = 0.0
+        self._is_unheard = False
         self.is_connected = False
 
     def handle_signals(self) -> None:
@@ -172,6 +174,7 @@ class Engine(Worker):
         ]
         try:
             await self._claim_until_told()
+            await _at_most(self._return_unheard(), _LAST_WRITES)
             await self._run_out()
         finally:
             await _end(chores)
@@ -209,7 +212,9 @@ class Engine(Worker):
             spares_expired=time.monotonic() < self._spares_until,
             graph_answers=self._parts.graph_answers(),
         )
+        self._is_unheard = True
         claim = await self._parts.claimer.claim(request)
+        self._is_unheard = False
         if self._pause:
             _LOG.info("redis.back")
         self._pause = 0.0
@@ -273,7 +278,7 @@ class Engine(Worker):
             return
         self._parts.watchdog.renew_soon()
         self._spare_expired()
-        await self._wait(_at_most(self._parts.finisher.drained(), _LAST_WRITES))
+        await self._wait(self._write_endings())
 
     def _spare_expired(self) -> None:
         """For a renewal's interval leave expired leases to whoever still holds them."""
@@ -282,6 +287,19 @@ class Engine(Worker):
     def _has_nothing_left(self, claim: Claim) -> bool:
         is_far = claim.next_due >= datetime.fromtimestamp(keys.FAR / 1000, tz=claim.at.tzinfo)
         return is_far and not claim.jobs and len(self._parts.in_hand) == 0
+
+    async def _return_unheard(self) -> None:
+        """Give back what a claim whose reply was lost has leased: a drain costs no attempt."""
+        nothing = Request(0, 0, is_idle=False, spares_expired=True, graph_answers=False)
+        while self._is_unheard:
+            try:
+                claim = await self._parts.claimer.claim(nothing)
+            except (RedisError, OSError):
+                await asyncio.sleep(0.1)
+                continue
+            self._is_unheard = False
+            for job in claim.jobs:
+                self._parts.in_hand.give_back(job)
 
     async def _run_out(self) -> None:
         """Let running jobs end, release the others, write everything down."""
@@ -295,6 +313,9 @@ class Engine(Worker):
         end = time.monotonic() + self._options.grace.total_seconds() + _LAST_WRITES
         while len(in_hand) and time.monotonic() < end:
             await in_hand.freed(timedelta(seconds=0.2))
+        await self._write_endings()
+
+    async def _write_endings(self) -> None:
         await _at_most(self._parts.finisher.drained(), _LAST_WRITES)
 
 
