@@ -8,8 +8,8 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -17,6 +17,7 @@ from typing import Final
 from cryptography.fernet import Fernet
 from redis.asyncio import Redis
 
+from bench.child import ChildFailed
 from bench.engines import (
     ARQ,
     ARQ_DEFAULT,
@@ -78,17 +79,29 @@ class Run:
     stage: Stage
     effort: Effort
     samples: dict[str, list[float]] = field(default_factory=dict)
+    failures: list[str] = field(default_factory=list)
+    number: int = 0
 
     def note(self, name: str, *values: float) -> None:
         self.samples.setdefault(name, []).extend(values)
         print(f"{name}: {', '.join(f'{value:.4g}' for value in values)}", file=sys.stderr)
 
+    @contextmanager
+    def _surviving(self, what: str) -> Iterator[None]:
+        """An engine that breaks loses its sample; the others go on, and the end tells."""
+        try:
+            yield
+        except (ChildFailed, TimeoutError) as error:
+            self.failures.append(what)
+            print(f"{what} failed: {error}", file=sys.stderr)
+
     async def _drain(self, shape: str, engine: Engine) -> None:
         sleep = 0.005 if shape == "sleep" else 0.0
         jobs = self.effort.jobs_of(shape, engine)
-        found = await drain(self.stage, engine, jobs, sleep=sleep, is_far=shape == "far")
-        for what, value in found.items():
-            self.note(key(shape, engine, what), value)
+        with self._surviving(f"{shape} of {engine.name}"):
+            found = await drain(self.stage, engine, jobs, sleep=sleep, is_far=shape == "far")
+            for what, value in found.items():
+                self.note(key(shape, engine, what), value)
 
     async def no_op(self) -> None:
         ours = (OWN_EVENT, SHARED_EVENT, WHOLE_PATH, UPDATE_PROJECT)
@@ -105,33 +118,41 @@ class Run:
 
     async def enqueue(self) -> None:
         for engine in (SHARED_EVENT, *PEERS, FLOOR):
-            rate = await enqueue_rate(self.stage, engine, self.effort.jobs)
-            self.note(key("enqueue", engine), rate)
+            with self._surviving(f"enqueue of {engine.name}"):
+                rate = await enqueue_rate(self.stage, engine, self.effort.jobs)
+                self.note(key("enqueue", engine), rate)
 
     async def pick_up(self) -> None:
-        for engine in (WHOLE_PATH, OWN_EVENT, *PEERS):
-            found = await pick_up(self.stage, engine, self.effort.seconds)
-            for what, value in found.items():
-                self.note(key("pick-up", engine, what), value)
+        # The peers' is no measure of ours: once is enough.
+        peers = () if self.number else PEERS
+        for engine in (WHOLE_PATH, OWN_EVENT, *peers):
+            with self._surviving(f"pick-up of {engine.name}"):
+                found = await pick_up(self.stage, engine, self.effort.seconds)
+                for what, value in found.items():
+                    self.note(key("pick-up", engine, what), value)
 
     async def footprint(self) -> None:
         for engine in (WHOLE_PATH, OWN_EVENT, *PEERS):
             # The heart beats every 10 s: a shorter look would count it once or not at all.
             seconds = 30 if engine is WHOLE_PATH else self.effort.seconds
-            for what, value in (await footprint(self.stage, engine, seconds)).items():
-                self.note(key("footprint", engine, what), value)
+            with self._surviving(f"footprint of {engine.name}"):
+                for what, value in (await footprint(self.stage, engine, seconds)).items():
+                    self.note(key("footprint", engine, what), value)
 
     async def recovery(self) -> None:
-        self.note("recovery/seconds", *await recovery_seconds(self.stage))
+        with self._surviving("recovery"):
+            self.note("recovery/seconds", *await recovery_seconds(self.stage))
 
     async def waiting(self) -> None:
-        self.note("waiting/bytes", await waiting_bytes(self.stage, self.effort.jobs))
+        with self._surviving("waiting"):
+            self.note("waiting/bytes", await waiting_bytes(self.stage, self.effort.jobs))
 
     async def backlog(self) -> None:
-        large, small, ratio = await backlog_ratio(self.stage, self.effort.waiting)
-        self.note("backlog/large_us", large)
-        self.note("backlog/small_us", small)
-        self.note("backlog/ratio", ratio)
+        with self._surviving("backlog"):
+            large, small, ratio = await backlog_ratio(self.stage, self.effort.waiting)
+            self.note("backlog/large_us", large)
+            self.note("backlog/small_us", small)
+            self.note("backlog/ratio", ratio)
 
 
 # Those that take minutes and give many values, or one that moves little, run once.
@@ -150,19 +171,19 @@ ONCE: Final[Mapping[str, Callable[[Run], Awaitable[None]]]] = {
 }
 
 
-async def measure(effort: Effort, shapes: set[str]) -> dict[str, list[float]]:
+async def measure(effort: Effort, shapes: set[str]) -> Run:
     """Repetitions one after the other, each of all engines: a slow minute hits all alike."""
     async with _stage() as stage:
         run = Run(stage, effort)
-        for number in range(effort.repeat):
-            print(f"repetition {number + 1} of {effort.repeat}", file=sys.stderr)
+        for run.number in range(effort.repeat):
+            print(f"repetition {run.number + 1} of {effort.repeat}", file=sys.stderr)
             for name, shape in REPEATED.items():
                 if name in shapes:
                     await shape(run)
         for name, shape in ONCE.items():
             if name in shapes:
                 await shape(run)
-        return run.samples
+        return run
 
 
 @asynccontextmanager
@@ -210,7 +231,8 @@ def main() -> None:
         parser.error(f"--only knows {', '.join(sorted(known))}, and not {', '.join(unknown)}")
     prepare()
     before = os.getloadavg()
-    found = results(asyncio.run(measure(effort, shapes)))
+    run = asyncio.run(measure(effort, shapes))
+    found = results(run.samples)
     if options.only and RESULTS.exists():
         # The figures that this run did not ask for stand as they were.
         found = json.loads(RESULTS.read_text(encoding="utf-8")) | found
@@ -219,6 +241,8 @@ def main() -> None:
     moments = (before, os.getloadavg())
     loads = " -> ".join(" ".join(f"{load:.2f}" for load in moment) for moment in moments)
     print(f"load of the machine: {loads}; figures in {RESULTS}")
+    if run.failures:
+        sys.exit(f"failed: {', '.join(run.failures)}")
 
 
 if __name__ == "__main__":

@@ -2,12 +2,15 @@
 
 python -m bench.delay --port PORT --to PORT --milliseconds 1
 
+Ends with its standard input.
+
 The whole round trip is on the way there: the event loop's timers have a grain of 1 ms,
 and two halves would cost two grains.
 """
 
 import argparse
 import asyncio
+import sys
 from collections import deque
 
 
@@ -66,7 +69,8 @@ async def serve(port: int, to: int, delay: float) -> None:
     loop = asyncio.get_running_loop()
     server = await loop.create_server(lambda: _Front(delay, to), "127.0.0.1", port)
     print('{"ready": true}', flush=True)
-    await server.serve_forever()
+    async with server:
+        await asyncio.to_thread(sys.stdin.read)
 
 
 def main() -> None:

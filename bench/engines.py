@@ -42,6 +42,7 @@ PEERS: Final = (
     Engine("streaQ", "bench.peers.streaq", "", "streaq"),
     Engine("taskiq", "bench.peers.taskiq", "", "taskiq"),
     Engine("taskiq, no result", "bench.peers.taskiq", "no-result", "taskiq"),
+    Engine("taskiq, stream", "bench.peers.taskiq", "stream", "taskiq"),
     Engine("docket", "bench.peers.docket", "", "docket"),
 )
 

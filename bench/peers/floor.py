@@ -67,15 +67,17 @@ class _Worker:
         self._freed = asyncio.Event()
 
     async def run(self) -> None:
+        jobs: Sequence[bytes] = ()
         while True:
             over, self._over = self._over, []
-            self._batches += 1
             free = self._slots - self._running
-            take = ("EVAL", TAKE, 0, free, self._batches)
-            *_, jobs = await self._connection.ask(*over, take)
-            if jobs:
+            if free:
+                self._batches += 1
+                *_, jobs = await self._connection.ask(*over, ("EVAL", TAKE, 0, free, self._batches))
                 self._running += len(jobs)
                 self._start(jobs, f"floor:taken:{self._batches}")
+            elif over:
+                await self._connection.ask(*over)
             self._freed.clear()
             if self._running >= self._slots or not jobs:
                 await asyncio.wait({asyncio.ensure_future(self._freed.wait())}, timeout=0.01)

@@ -1,4 +1,4 @@
-"""taskiq with taskiq-redis' list broker; the variant ``no-result`` keeps no results."""
+"""taskiq with taskiq-redis: lists, with results or without (``no-result``), and ``stream``."""
 
 import logging
 from collections.abc import AsyncIterator, Sequence
@@ -6,16 +6,22 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from taskiq.api import run_receiver_task
-from taskiq_redis import ListQueueBroker, RedisAsyncResultBackend
+from taskiq_redis import ListQueueBroker, RedisAsyncResultBackend, RedisStreamBroker
 
 from bench.harness import Work, main
 
 
-def _broker(url: str, variant: str) -> ListQueueBroker:
-    broker = ListQueueBroker(url)
+def _broker(url: str, variant: str) -> ListQueueBroker | RedisStreamBroker:
     if variant == "no-result":
-        return broker
-    return broker.with_result_backend(RedisAsyncResultBackend(url, result_ex_time=86_400))
+        return ListQueueBroker(url)
+    results: RedisAsyncResultBackend[Any] = RedisAsyncResultBackend(url, result_ex_time=86_400)
+    if variant == "stream":
+        stream = RedisStreamBroker(url)
+        stream.result_backend = results
+        return stream
+    lists = ListQueueBroker(url)
+    lists.result_backend = results
+    return lists
 
 
 class _Producer:
@@ -28,7 +34,7 @@ class _Producer:
 
 
 class _Worker:
-    def __init__(self, broker: ListQueueBroker, slots: int) -> None:
+    def __init__(self, broker: ListQueueBroker | RedisStreamBroker, slots: int) -> None:
         self._broker, self._slots = broker, slots
 
     async def run(self) -> None:
