@@ -41,23 +41,31 @@ class Proxy:
         self._order: Cut | None = None
         self._server: asyncio.Server | None = None
         self._writers: set[StreamWriter] = set()
+        self._links: set[asyncio.Task[None]] = set()
 
     @property
     def url(self) -> str:
         return f"unix://{self._path}"
 
     async def start(self) -> None:
-        self._server = await asyncio.start_unix_server(self._serve, self._path, limit=_CHUNK)
+        self._server = await asyncio.start_unix_server(self._accept, self._path, limit=_CHUNK)
 
     async def stop(self) -> None:
         if self._server is not None:
             self._server.close()
         for writer in self._writers:
             writer.transport.abort()
+        if self._links:
+            await asyncio.wait(self._links)
 
     def cut(self, order: Cut) -> None:
         """Cut the next connection that calls a script."""
         self._order = order
+
+    def _accept(self, client: StreamReader, to_client: StreamWriter) -> None:
+        link = asyncio.create_task(self._serve(client, to_client))
+        self._links.add(link)
+        link.add_done_callback(self._links.discard)
 
     async def _serve(self, client: StreamReader, to_client: StreamWriter) -> None:
         self._writers.add(to_client)

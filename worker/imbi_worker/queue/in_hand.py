@@ -127,6 +127,15 @@ class JobsInHand:
         else:
             job.task = asyncio.create_task(self._run(job), name=f"job {claimed.id}")
 
+    def give_back(self, claimed: ClaimedJob) -> None:
+        """Return a claimed job that was not begun; one that still runs here goes on."""
+        if claimed.id in self._jobs:
+            self.start(claimed)
+            return
+        ending = Ending(claimed.id, claimed.token, "released", counts=False)
+        tell(ending)
+        self._finisher.add(ending)
+
     def _take_again(self, held: _InHand, claimed: ClaimedJob) -> None:
         """Our own lease ran out while the job still runs here: it goes on under the new one."""
         _LOG.warning("job.claimed_again", job_id=claimed.id)

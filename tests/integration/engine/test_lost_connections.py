@@ -1,4 +1,4 @@
-"""Leases outlive what a network does to connections, and workers that have just started."""
+"""What a network does to connections costs no lease and no attempt."""
 
 import math
 import time
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
-from room import Room, until
+from room import Room
 
 from chaos.proxy import Cut, Proxy
 from imbi_sdk.queue import keys
@@ -16,6 +16,7 @@ from imbi_worker.embedded import Valkey
 from imbi_worker.queue.claims import Claimer, Request
 from imbi_worker.queue.connection import connect_blocking
 from imbi_worker.queue.leases import Lease, Watchdog
+from waiting import until
 
 LEASE = timedelta(seconds=2)
 
@@ -89,3 +90,30 @@ async def test_a_worker_that_starts_leaves_expired_leases_to_their_holders_at_fi
         assert await room.state(job) == "running"
         assert engine.endings == {}
     assert [job.id for job in enqueued.jobs] == [job]
+
+
+async def test_a_claim_whose_reply_is_lost_on_the_way_into_a_drain_costs_no_attempt(
+    own_room: Room, valkey: Valkey, tmp_path: Path
+) -> None:
+    """The worker asks once more under the claim's number, and gives back what it was leased."""
+    engines = []
+    cuts: list[str] = []
+
+    def drain_now(moment: str) -> None:
+        cuts.append(moment)
+        engines[0].drain()
+
+    socket = Path(valkey.url.removeprefix("unix://"))
+    proxy = Proxy(socket, tmp_path / "proxy.sock", drain_now)
+    await proxy.start()
+    assert await claim(own_room, "w1") == {}  # Redis knows the script: the next call runs it
+    enqueued = await own_room.enqueue({"label": "a"})
+    proxy.cut(Cut("after", 0.0))
+    async with own_room.worker(url=proxy.url) as engine:
+        engines.append(engine)
+        await until(lambda: bool(cuts))
+    await proxy.stop()
+    job = await own_room.job(enqueued.jobs[0].id)
+    assert job["worker"], "nothing was claimed: the test has tested nothing"
+    assert (job["state"], job["attempts"]) == ("waiting", "0")
+    assert "token" not in job
