@@ -7,6 +7,7 @@ import argparse
 import asyncio
 import json
 import os
+import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
@@ -230,6 +231,8 @@ def main() -> None:
     if unknown := shapes - known:
         parser.error(f"--only knows {', '.join(sorted(known))}, and not {', '.join(unknown)}")
     prepare()
+    # As Ctrl-C does: the engines go with this process.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     before = os.getloadavg()
     run = asyncio.run(measure(effort, shapes))
     found = results(run.samples)
