@@ -72,14 +72,23 @@ async def call(start: Start, *, within: timedelta, grace: timedelta, name: str =
     task = asyncio.get_running_loop().create_task(_contain(start), name=name)
     try:
         await asyncio.wait({task}, timeout=within.total_seconds())
-        if task.done():
-            return _end(task)
-        task.cancel()
-        await asyncio.wait({task}, timeout=grace.total_seconds())
     except asyncio.CancelledError:
+        if task.done():
+            # It ended before the cancel was heard, so its end is known and stands.
+            _forget_cancel()
+            return _end(task)
         await _give_up(task, grace)
         raise Interrupted(None if task.done() else task) from None
+    if task.done():
+        return _end(task)
+    await _give_up(task, grace)
     return TimedOut(None if task.done() else task)
+
+
+def _forget_cancel() -> None:
+    current = asyncio.current_task()
+    if current is not None:
+        current.uncancel()
 
 
 async def _contain(start: Start) -> End:
@@ -112,9 +121,9 @@ def _end(task: "asyncio.Task[End]") -> End:
 
 
 async def _give_up(task: "asyncio.Task[Any]", grace: timedelta) -> None:
+    """Cancel the action and wait for it; raises `Interrupted` when cancelled meanwhile."""
     task.cancel()
     try:
         await asyncio.wait({task}, timeout=grace.total_seconds())
     except asyncio.CancelledError:
-        # Cancelled a second time: no more waiting.
-        return
+        raise Interrupted(None if task.done() else task) from None

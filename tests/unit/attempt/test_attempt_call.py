@@ -233,3 +233,16 @@ async def test_a_task_that_somebody_else_cancels_has_failed() -> None:
     end = await caller
     assert isinstance(end, Raised)
     assert isinstance(end.error, asyncio.CancelledError)
+
+
+async def test_an_action_that_ended_before_the_cancel_was_heard_has_ended() -> None:
+    """A drain in that moment must not run it again."""
+
+    async def act() -> None:
+        await asyncio.sleep(0)
+        asyncio.get_running_loop().call_soon(caller.cancel)
+
+    within, grace = timedelta(seconds=5), timedelta(seconds=1)
+    caller = asyncio.create_task(call(act, within=within, grace=grace))
+    assert await caller == Returned()
+    assert caller.cancelling() == 0
