@@ -150,14 +150,8 @@ class ActionQueue:
             for start in range(0, len(jobs), JOBS_PER_CALL)
         ]
         letters = "".join([await self._call(args) for args in calls])
-        return Enqueued(
-            delivery,
-            tuple(
-                EnqueuedJob(job.id, job.handler, job.context.project_id, _STATUS[letter])
-                for job, letter in zip(jobs, letters, strict=True)
-            ),
-            len(calls),
-        )
+        answers = tuple(map(_answer, jobs, letters))
+        return Enqueued(delivery, answers, len(calls))
 
     def _arguments(
         self, nonce: str, delivery: str, event: bytes, jobs: Sequence[ActionJob]
@@ -191,6 +185,10 @@ class ActionQueue:
             except ResponseError as error:
                 raise QueueError(f"Redis refused the delivery: {error}") from None
         raise AssertionError("unreachable")
+
+
+def _answer(job: ActionJob, letter: str) -> EnqueuedJob:
+    return EnqueuedJob(job.id, job.handler, job.context.project_id, _STATUS[letter])
 
 
 def _jobs(
