@@ -150,7 +150,7 @@ class ActionQueue:
             for start in range(0, len(jobs), JOBS_PER_CALL)
         ]
         letters = "".join([await self._call(args) for args in calls])
-        answers = tuple(map(_answer, jobs, letters))
+        answers = tuple(_answer(*pair) for pair in zip(jobs, letters, strict=True))
         return Enqueued(delivery, answers, len(calls))
 
     def _arguments(
