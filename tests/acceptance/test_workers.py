@@ -156,3 +156,11 @@ async def test_a_graph_that_is_away_costs_no_attempt_and_other_jobs_run(stage: S
 
     await until(is_deferred, 20)
     assert (await stage.job(needs.jobs[0].id))["attempts"] == "0"
+
+
+async def test_a_policy_of_one_handler_is_its_own(stage: Stage) -> None:
+    await stage.worker(timeouts="demo#hang=500ms", policies='{"demo#hang": {"max_attempts": 1}}')
+    enqueued = await stage.enqueue(("demo#hang", {}))
+    await stage.until_state(enqueued, "dead")
+    job = await stage.job(enqueued.jobs[0].id)
+    assert (job["attempts"], job["reason"]) == ("1", "attempts exhausted")

@@ -49,6 +49,17 @@ def test_timeouts_by_handler(monkeypatch: pytest.MonkeyPatch) -> None:
     }
 
 
+def test_policies_by_handler(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(
+        "IMBI_WORKER_POLICIES",
+        '{"github#sync": {"max_attempts": 3, "backoff": ["5s", "1m"], "max_age": "1h"}}',
+    )
+    policy = Settings.load().policies["github#sync"]
+    assert policy.max_attempts == 3
+    assert policy.backoff == (timedelta(seconds=5), timedelta(minutes=1))
+    assert policy.max_age == timedelta(hours=1)
+
+
 def test_the_first_signing_key_signs_and_all_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("IMBI_WORKER_SIGNING_KEY", "new-key-0123456789, old-key-0123456789")
     keys = [key.get_secret_value() for key in Settings.load().signing_keys]
@@ -74,6 +85,12 @@ def test_redis_has_two_names(name: str, monkeypatch: pytest.MonkeyPatch) -> None
         ("IMBI_WORKER_LANE", "delivery", "IMBI_WORKER_LANE: Input should be 'plugin'"),
         ("IMBI_WORKER_TIMEOUTS", "github#sync", "IMBI_WORKER_TIMEOUTS: write <plugin>#<action>="),
         ("IMBI_WORKER_TIMEOUTS", "a#b=x", r"IMBI_WORKER_TIMEOUTS\[a#b\]: write a duration"),
+        ("IMBI_WORKER_POLICIES", "{", "IMBI_WORKER_POLICIES: write a JSON object like"),
+        (
+            "IMBI_WORKER_POLICIES",
+            '{"a#b": {"attempts": 1}}',
+            r"IMBI_WORKER_POLICIES\[a#b\]\[attempts\]: Extra inputs",
+        ),
         ("IMBI_WORKER_BACKOFF", "1s,x", r"IMBI_WORKER_BACKOFF\[1\]: write a duration"),
         (
             "IMBI_WORKER_LEAS",

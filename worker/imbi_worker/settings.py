@@ -6,6 +6,7 @@ is refused with the nearest one that is. ``NAME_FILE`` reads the value of a secr
 """
 
 import difflib
+import json
 import os
 import re
 from collections.abc import Mapping
@@ -15,7 +16,9 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AliasChoices,
+    BaseModel,
     BeforeValidator,
+    ConfigDict,
     Field,
     SecretStr,
     ValidationError,
@@ -60,6 +63,25 @@ def _listed(value: Any) -> Any:
 
 
 Duration = Annotated[timedelta, BeforeValidator(_duration), Field(gt=timedelta(0))]
+
+
+def _json_object(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except ValueError:
+        raise ValueError('write a JSON object like {"github#sync": {"max_attempts": 3}}') from None
+
+
+class HandlerPolicy(BaseModel):
+    """What differs for one handler; what is None is as for the others."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    max_attempts: int | None = Field(None, ge=1, le=100)
+    max_age: Duration | None = None
+    backoff: tuple[Duration, ...] | None = Field(None, min_length=1)
 
 
 class Settings(BaseSettings):
@@ -130,6 +152,10 @@ class Settings(BaseSettings):
     max_age: Duration = Field(
         timedelta(hours=24),
         description="no retry is scheduled later than this after a first failure",
+    )
+    policies: Annotated[dict[str, HandlerPolicy], NoDecode, BeforeValidator(_json_object)] = Field(
+        default_factory=dict,
+        description="max_attempts, max_age and backoff by handler, as a JSON object",
     )
     patience: Duration = Field(
         timedelta(minutes=30), description="how long a waiting job may hold its lane"

@@ -237,6 +237,10 @@ def _dispatcher(settings: Settings, graph: OpenGraph, redactor: Redactor) -> Dis
         clock=SystemClock(),
         redactor=redactor,
         policy=policy,
+        policies={
+            handler: replace(policy, **given.model_dump(exclude_none=True))
+            for handler, given in settings.policies.items()
+        },
         default_timeout=settings.timeout,
         timeouts=settings.timeouts,
         grace=settings.grace,
