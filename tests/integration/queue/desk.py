@@ -18,6 +18,7 @@ from imbi_sdk.queue import (
 )
 from imbi_sdk.queue.scripts import Executes, load_script
 from imbi_worker.queue.claims import SCRIPTS, Claim, ClaimedJob, Claimer, Request
+from imbi_worker.queue.control import Cancelled, Control, Held, Mandate, RunNow, Unheld
 from imbi_worker.queue.dead_letters import Replayed, replay
 from imbi_worker.queue.finishing import Ending, Finisher, Kind
 from imbi_worker.queue.janitor import Janitor, Retention
@@ -26,6 +27,8 @@ LEASE = timedelta(seconds=15)
 PATIENCE = timedelta(minutes=30)
 SLUGS = ("github", "sonar", "pagerduty")
 MINUTE = 60_000
+ACTOR = "ann@example.org"
+MANDATE = Mandate(ACTOR, "maintenance")
 _RENEW = load_script("renew", SCRIPTS)
 _ALONE = load_script("alone", SCRIPTS)
 
@@ -161,7 +164,7 @@ class Desk:
 
     async def replay(self, job: str, *, body: bytes = b"", reason: str = "mended") -> Replayed:
         return await replay(
-            self.redis, queue=keys.QUEUE, job=job, actor="ann@example.org", reason=reason, body=body
+            self.redis, queue=keys.QUEUE, job=job, actor=ACTOR, reason=reason, body=body
         )
 
     async def tidy(self, retention: Retention | None = None) -> tuple[int, list[str]]:
@@ -195,11 +198,32 @@ class Desk:
         """As if the end of a hold had come."""
         await self.redis.zadd(keys.HOLDS, {scope: await self.now() - 1}, xx=True)
 
+    # --- operators
+
+    @property
+    def control(self) -> Control:
+        return Control(self.redis, queue=keys.QUEUE)
+
+    async def hold(self, scope: str, *, seconds: float | None = None) -> Held:
+        span = None if seconds is None else timedelta(seconds=seconds)
+        return await self.control.hold(scope, span, MANDATE)
+
     async def pause(self, scope: str) -> None:
-        """A hold without an end, as an operator sets it."""
-        await self.redis.zadd(keys.HOLDS, {scope: "inf"})
-        facts = {"kind": "pause", "reason": "maintenance", "actor": "ann", "step": "0"}
-        await self.note(f"{keys.HOLD}{scope}", **facts)
+        """A hold without an end."""
+        assert (await self.hold(scope)).verdict in {"held", "changed"}
+
+    async def unhold(self, scope: str) -> Unheld:
+        """One step: at most 1,000 jobs come back."""
+        return await self.control.unhold(scope, MANDATE)
+
+    async def cancel(self, *jobs: str) -> list[str]:
+        found: list[Cancelled] = await self.control.cancel(jobs, MANDATE, scope="test")
+        assert tuple(one.job for one in found) == jobs
+        return [one.verdict for one in found]
+
+    async def run_now(self, job: str) -> RunNow:
+        (found,) = await self.control.run_now([job], MANDATE, scope=f"job:{job}")
+        return found
 
     # --- writing past the scripts
 

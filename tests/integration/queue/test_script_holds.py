@@ -123,7 +123,7 @@ async def test_a_rate_limit_does_not_end_an_operators_pause(desk: Desk) -> None:
     await desk.pause(SCOPE)
     await desk.rate_limit(claimed, SCOPE)
     assert await desk.redis.zscore(keys.HOLDS, SCOPE) == float("inf")
-    assert (await desk.facts(f"{keys.HOLD}{SCOPE}"))["kind"] == "pause"
+    assert (await desk.facts(f"{keys.HOLD}{SCOPE}"))["kind"] == "operator"
 
 
 async def test_held_time_is_added_up(desk: Desk) -> None:

@@ -117,7 +117,8 @@ async def test_a_replay_is_audited_with_actor_and_reason(desk: Desk) -> None:
     assert entry.pop("at").isdigit()
     assert entry == {
         "verb": "replay",
-        "job": job,
+        "scope": f"job:{job}",
+        "count": "1",
         "handler": "github#sync",
         "actor": "ann@example.org",
         "reason": "the repository is back",

@@ -18,16 +18,22 @@ local function hold_on(plugin, handler)
     return nil
 end
 
+-- *number* is new with each change: a pass through a hold is good for that one only.
+local function write_hold(scope, kind, reason, actor, ends, now)
+    redis.call('ZADD', HOLDS, ends, scope)
+    redis.call('HSET', HOLD .. scope, 'kind', kind, 'reason', reason, 'actor', actor, 'since', int(now),
+        'until', ends, 'step', 0, 'number', redis.call('INCR', 'imbi:seq'))
+end
+
+-- A service's own limit. The longest answer stands when several jobs asked at once, and
+-- an operator's hold when it ends later.
 local function set_hold(scope, kind, reason, actor, ends, now)
-    -- The longest answer of a service that several jobs asked at once stands.
     local standing = tonumber(redis.call('ZSCORE', HOLDS, scope) or '0')
     local step = redis.call('HGET', HOLD .. scope, 'step')
     if standing > ends and step == '0' then
         return
     end
-    redis.call('ZADD', HOLDS, int(ends), scope)
-    redis.call('HSET', HOLD .. scope, 'kind', kind, 'reason', reason, 'actor', actor,
-        'since', int(now), 'until', int(ends), 'step', 0)
+    write_hold(scope, kind, reason, actor, int(ends), now)
 end
 
 local function park(id, scope, seq, now)
@@ -49,8 +55,22 @@ local function unpark(id, scope, now)
     place(id, h[1] or '', h[2] or '0', tonumber(h[3] or '0'), '', now)
 end
 
+-- Gives the first *count* parked jobs back, and ends the hold with the last of them; until
+-- then it is looked at again at *again*, and later jobs line up behind the parked.
+local function give_back(scope, count, again, now)
+    for _, id in ipairs(redis.call('ZRANGE', PARKED .. scope, 0, count - 1)) do
+        unpark(id, scope, now)
+    end
+    if redis.call('EXISTS', PARKED .. scope) == 0 then
+        redis.call('ZREM', HOLDS, scope)
+        redis.call('DEL', HOLD .. scope)
+    else
+        redis.call('ZADD', HOLDS, int(again), scope)
+    end
+end
+
 -- Ends holds whose time has come. A rate limit ends half open: 1 job, then 2,
--- 4, 8 and so on, every 5 s, until none is parked; a pause 1,000 at a time.
+-- 4, 8 and so on, every 5 s, until none is parked; any other 1,000 at a time.
 local function end_due_holds(now)
     for _, scope in ipairs(redis.call('ZRANGEBYSCORE', HOLDS, '-inf', int(now), 'LIMIT', 0, 10)) do
         local count, again = AT_ONCE, now
@@ -58,14 +78,6 @@ local function end_due_holds(now)
             local step = redis.call('HINCRBY', HOLD .. scope, 'step', 1)
             count, again = math.min(AT_ONCE, 2 ^ math.min(step - 1, 10)), now + HALF_OPEN_STEP
         end
-        for _, id in ipairs(redis.call('ZRANGE', PARKED .. scope, 0, count - 1)) do
-            unpark(id, scope, now)
-        end
-        if redis.call('EXISTS', PARKED .. scope) == 0 then
-            redis.call('ZREM', HOLDS, scope)
-            redis.call('DEL', HOLD .. scope)
-        else
-            redis.call('ZADD', HOLDS, int(again), scope)
-        end
+        give_back(scope, count, again, now)
     end
 end

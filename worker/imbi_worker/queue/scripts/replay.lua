@@ -8,6 +8,7 @@
 --@include layout
 --@include lanes
 --@include deliveries
+--@include audit
 
 local refused = layout_error()
 if refused then
@@ -42,7 +43,7 @@ local moved = tonumber(redis.call('GET', 'imbi:lane-moved:' .. lane) or '0')
 local later_ran = lane ~= '' and moved > tonumber(h[3] or '0')
 redis.call('HDEL', JOB .. id, 'reason', 'error', 'status', 'ended', 'crashes', 'first_failed', 'deferred_since',
     'held_ms', 'unknown', 'not_before', 'unresolved', 'token', 'lease_until', 'alone', 'counted', 'abandoned',
-    'pass', 'hold', 'held_since')
+    'pass', 'hold', 'held_since', 'cancelled_by')
 local seq, headed = join_lane(id, lane, now)
 redis.call('HSET', JOB .. id, 'state', 'waiting', 'seq', seq, 'headed', headed, 'attempts', 0,
     'run', next_run(delivery, id), 'replayed_by', actor)
@@ -53,8 +54,7 @@ if delivery ~= '' then
     redis.call('HINCRBY', key, 'open:' .. (h[6] or ''), 1)
     redis.call('PERSIST', key)
 end
-redis.call('XADD', 'imbi:audit', 'MAXLEN', '~', 100000, '*', 'verb', 'replay', 'job', id, 'handler', h[7] or '',
-    'actor', actor, 'reason', reason, 'changed_body', body ~= '' and '1' or '0', 'at', int(now))
+note_audit('replay', 'job:' .. id, 1, actor, reason, now, 'handler', h[7] or '', 'changed_body', body ~= '' and '1' or '0')
 place(id, lane, seq, 0, '', now)
 wake()
 return { 'replayed', later_ran and '1' or '0' }
