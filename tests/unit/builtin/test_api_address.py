@@ -5,7 +5,7 @@ from pydantic import SecretStr
 
 from imbi_sdk.errors import ConfigurationError, PermanentError, UpstreamError
 from imbi_worker.identity import ApiAddress, ApiClient, Sessions
-from imbi_worker.identity.api import Reply
+from imbi_worker.identity.reply import Reply
 
 
 def test_imbi_is_at_its_usual_address_by_default(canary: str) -> None:

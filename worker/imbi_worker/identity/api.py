@@ -1,79 +1,34 @@
 """A JSON API behind a bearer token: Imbi's, and whatever speaks like it."""
 
+import io
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Final, Self
+from datetime import timedelta
+from typing import Any, Final
 from urllib.parse import quote
 
 import aiohttp
-from pydantic import SecretStr
 from yarl import URL
 
-from imbi_sdk.errors import ConfigurationError, PermanentError, UpstreamError
+from imbi_sdk.errors import (
+    ConfigurationError,
+    PermanentError,
+    PluginAuthenticationFailed,
+    UpstreamError,
+)
 from imbi_sdk.responses import raise_for_status
+from imbi_worker.identity.address import ApiAddress
+from imbi_worker.identity.reply import Reply, Unanswered, read
 from imbi_worker.identity.sessions import Sessions
 
-IMBI_URL: Final = "ACTIONS_IMBI_URL"
-IMBI_TOKEN: Final = "ACTIONS_IMBI_TOKEN"  # noqa: S105 - the variable's name, not its value
-DEFAULT_IMBI_URL: Final = "http://imbi-api:8000"
 HANDLER_HEADER: Final = "X-Imbi-Handler"
 JSON_PATCH: Final = "application/json-patch+json"
 
-_FIRST_REDIRECT, _FIRST_ERROR = 300, 400
-
-
-@dataclass(frozen=True, slots=True)
-class ApiAddress:
-    """Where an API is and how to prove oneself to it.
-
-    *url_name* and *token_name* are what errors call the two: the setting that
-    an operator has to put right. Errors never show a value.
-    """
-
-    url: str
-    token: SecretStr
-    url_name: str = IMBI_URL
-    token_name: str = IMBI_TOKEN
-
-    def __post_init__(self) -> None:
-        if not _is_base_url(self.url):
-            raise ConfigurationError(
-                f"{self.url_name} must be http(s)://host[:port][/path] "
-                "without credentials, query or fragment"
-            )
-        token = self.token.get_secret_value()
-        if not token:
-            raise ConfigurationError(f"{self.token_name} is not set: without it every call fails")
-        if not (token.isascii() and token.isprintable() and " " not in token):
-            raise ConfigurationError(
-                f"{self.token_name} has spaces or characters no header can carry"
-            )
-
-    @classmethod
-    def from_environment(cls, environment: Mapping[str, str]) -> Self:
-        """Imbi's own API, as its other services find it."""
-        url = environment.get(IMBI_URL, "").strip() or DEFAULT_IMBI_URL
-        return cls(url, SecretStr(environment.get(IMBI_TOKEN, "").strip()))
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """An answer, wholly read; `imbi_sdk.responses.raise_for_status` understands it."""
-
-    method: str
-    url: str
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-    def json(self) -> Any:
-        """The body's value. Raises `UpstreamError` if it is no JSON."""
-        try:
-            return json.loads(self.body)
-        except ValueError:
-            pass
-        raise UpstreamError(f"{self.method} {self.url} answered {self.status} with no JSON")
+_FIRST_REDIRECT, _FIRST_ERROR, _UNAUTHORIZED = 300, 400, 401
+# What fails before a byte of the request is sent.
+_NOT_SENT: Final = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
+# aiohttp writes a longer body in one go; from a file it takes piece by piece.
+_ONE_GO_BYTES: Final = 512 * 1024
 
 
 class ApiClient:
@@ -94,41 +49,62 @@ class ApiClient:
         reply = await self.send(
             "PATCH", *path, body=operations, content_type=JSON_PATCH, handler=handler
         )
-        raise_for_status(reply)
+        self.check(reply)
 
     async def post(self, *path: str, body: Any, handler: str | None = None) -> None:
         reply = await self.send("POST", *path, body=body, handler=handler)
+        self.check(reply)
+
+    def check(self, reply: Reply) -> None:
+        """Raise by kind what is no success, as `raise_for_status` does, with a hint at a 401."""
+        if reply.status == _UNAUTHORIZED:
+            raise PluginAuthenticationFailed(
+                f"{reply.method} {reply.url} answered 401: it refuses "
+                f"{self._address.token_name}; set it to a token that is valid, then replay"
+            )
         raise_for_status(reply)
 
     async def send(
         self,
         method: str,
         *path: str,
+        is_collection: bool = False,
         query: Mapping[str, str] | None = None,
         body: Any = None,
         content_type: str = "application/json",
         handler: str | None = None,
+        within: timedelta | None = None,
     ) -> Reply:
         """Make one request and give its answer, whatever 2xx, 4xx or 5xx it is.
 
-        Each part of *path* is one segment and stays one, whatever it contains.
-        Raises `UpstreamError` when the answer does not come or takes too long, and
-        `ConfigurationError` on a redirect: followed, it would carry the token
-        to an address nobody configured.
+        Each part of *path* is one segment and stays one, whatever it contains; the
+        path of a collection ends in a slash. A *body* of bytes is sent as it is.
+        *within* takes the place of both limits of the sessions.
+
+        Raises `UpstreamError` when the answer does not come, takes too long or is a
+        web page, and `ConfigurationError` on a redirect: followed, it would carry
+        the token to an address nobody configured.
         """
-        url = self._url(path)
+        url = self._url(path) + ("/" if is_collection else "")
         headers = {}
         if handler is not None:
             headers[HANDLER_HEADER] = handler
         data = None
         if body is not None:
             headers["Content-Type"] = content_type
-            data = _written(body)
-        reply = await self._exchange(method, url, headers=headers, query=query, data=data)
+            data = body if isinstance(body, bytes) else _written(body)
+        reply = await self._exchange(
+            method, url, headers=headers, query=query, data=data, within=within
+        )
         if _FIRST_REDIRECT <= reply.status < _FIRST_ERROR:
             raise ConfigurationError(
                 f"{method} {url} answered with a redirect ({reply.status}), which is not "
                 f"followed: set {self._address.url_name} to the final address"
+            )
+        if reply.status < _FIRST_REDIRECT and reply.is_html:
+            raise UpstreamError(
+                f"{method} {url} answered {reply.status} with a web page: is "
+                f"{self._address.url_name} the address of the API?"
             )
         return reply
 
@@ -140,31 +116,42 @@ class ApiClient:
         headers: dict[str, str],
         query: Mapping[str, str] | None,
         data: bytes | None,
+        within: timedelta | None,
     ) -> Reply:
+        is_long = data is not None and len(data) > _ONE_GO_BYTES
         try:
             async with self._sessions.current().request(
                 method,
                 URL(url, encoded=True),
                 params=query,
-                data=data,
+                data=io.BytesIO(data) if data is not None and is_long else data,
                 headers=self._authorized(headers),
                 allow_redirects=False,
+                timeout=self._sessions.timeout(within),
             ) as response:
-                return Reply(method, url, response.status, response.headers, await response.read())
+                return Reply(method, url, response.status, response.headers, await read(response))
         except (aiohttp.ClientError, OSError) as error:
-            problem = self._problem(error)
+            failure = self._failure(f"{method} {url}", error, within)
+        except PermanentError as error:
+            failure = PermanentError(f"{method} {url}: {error}")
         # Raised out here, with no context: aiohttp's errors keep the request's
         # headers, and with them the token.
-        raise UpstreamError(f"{method} {url}: {problem}")
+        raise failure
 
     def _authorized(self, headers: Mapping[str, str]) -> dict[str, str]:
         # Made in the call itself: no frame of ours has the token among its locals.
         return {**headers, "Authorization": f"Bearer {self._address.token.get_secret_value()}"}
 
-    def _problem(self, error: Exception) -> str:
+    def _failure(self, request: str, error: Exception, within: timedelta | None) -> Exception:
+        if isinstance(error, _NOT_SENT):
+            return UpstreamError(f"{request}: no connection ({type(error).__name__})")
+        if isinstance(error, aiohttp.ServerTimeoutError):
+            phase = within or self._sessions.phase
+            return Unanswered(f"{request}: no answer within {phase.total_seconds():g} s")
         if isinstance(error, TimeoutError):
-            return f"no answer within {self._sessions.phase.total_seconds():g} s"
-        return f"no usable answer ({type(error).__name__})"
+            whole = within or self._sessions.whole
+            return Unanswered(f"{request}: no whole answer within {whole.total_seconds():g} s")
+        return Unanswered(f"{request}: no usable answer ({type(error).__name__})")
 
     def _url(self, path: tuple[str, ...]) -> str:
         for segment in path:
@@ -182,17 +169,3 @@ def _written(body: Any) -> bytes:
         pass
     # Python reads 1e999 as infinity, which JSON cannot write.
     raise PermanentError("a number in the request's body is too large for JSON")
-
-
-def _is_base_url(text: str) -> bool:
-    try:
-        url = URL(text)
-    except ValueError:
-        return False
-    is_plain = url.user is None and url.password is None
-    return (
-        url.scheme in {"http", "https"}
-        and bool(url.host)
-        and is_plain
-        and not ("?" in text or "#" in text)
-    )

@@ -7,6 +7,8 @@ from typing import Final
 import aiohttp
 
 PHASE: Final = timedelta(seconds=5)
+# For who sends a byte a second, and so never lets a phase end.
+WHOLE: Final = timedelta(seconds=30)
 POOL_SIZE: Final = 100
 # Below the 5 s after which uvicorn drops an idle connection: a PATCH that meets
 # the drop half-way is not repeated by aiohttp and would cost its job an attempt.
@@ -22,11 +24,13 @@ class Sessions:
     here, since each session holds its loop; sessions of closed loops are dropped
     at the next use instead, and ``close`` is what ends a session properly.
 
-    *phase* bounds each of: a free connection, the handshake, every wait for data.
+    *phase* bounds each of: a free connection, the handshake, every wait for data;
+    *whole* bounds a request with its answer.
     """
 
-    def __init__(self, *, phase: timedelta = PHASE) -> None:
+    def __init__(self, *, phase: timedelta = PHASE, whole: timedelta = WHOLE) -> None:
         self.phase = phase
+        self.whole = whole
         self._by_loop: dict[asyncio.AbstractEventLoop, aiohttp.ClientSession] = {}
 
     def current(self) -> aiohttp.ClientSession:
@@ -35,8 +39,18 @@ class Sessions:
         session = self._by_loop.get(loop)
         if session is None or session.closed:
             self._forget_closed_loops()
-            session = self._by_loop[loop] = _open_session(self.phase)
+            session = self._by_loop[loop] = _open_session()
         return session
+
+    def timeout(self, within: timedelta | None = None) -> aiohttp.ClientTimeout:
+        """The limits of one request; *within* takes the place of both for the answer's sake."""
+        seconds = self.phase.total_seconds()
+        return aiohttp.ClientTimeout(
+            total=(within or self.whole).total_seconds(),
+            connect=seconds,
+            sock_connect=seconds,
+            sock_read=(within or self.phase).total_seconds(),
+        )
 
     async def close(self) -> None:
         """Close the running loop's session. Idempotent; a later use opens a new one."""
@@ -49,15 +63,10 @@ class Sessions:
             del self._by_loop[loop]
 
 
-def _open_session(phase: timedelta) -> aiohttp.ClientSession:
-    seconds = phase.total_seconds()
+def _open_session() -> aiohttp.ClientSession:
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(
             limit=POOL_SIZE, keepalive_timeout=LONGEST_IDLE.total_seconds()
-        ),
-        # No total: the whole call is bounded by the job's own timeout.
-        timeout=aiohttp.ClientTimeout(
-            total=None, connect=seconds, sock_connect=seconds, sock_read=seconds
         ),
         cookie_jar=aiohttp.DummyCookieJar(),
         headers={"User-Agent": "imbi-worker"},

@@ -7,7 +7,9 @@ from typing import Final
 
 from imbi_sdk.context import UserResolver
 from imbi_sdk.errors import UpstreamError
-from imbi_worker.identity.api import ApiAddress, ApiClient, Reply
+from imbi_worker.identity.address import ApiAddress
+from imbi_worker.identity.api import ApiClient
+from imbi_worker.identity.reply import Reply
 from imbi_worker.identity.sessions import Sessions
 
 LOGGER = logging.getLogger(__name__)
