@@ -185,7 +185,7 @@ def test_wait_gives_up_in_time_and_says_where_to_look(station: Station, event: s
     assert result.exit_code == 1
     assert "1 of 1 have not ended within 0.1s" in result.stderr
     assert "imbi-worker jobs show" in result.stderr
-    assert "due: the next free worker takes it" in result.stdout
+    assert "no worker is alive" in result.stdout
 
 
 def test_without_a_signing_key_nothing_is_enqueued(

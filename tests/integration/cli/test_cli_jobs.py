@@ -42,7 +42,8 @@ def test_every_state_is_listed_in_the_words_of_the_readme(station: Station) -> N
 
 
 def test_a_waiting_job_says_which_one_it_waits_behind(station: Station) -> None:
-    """`in its lane behind X`, with X's id to look at."""
+    """`behind X in lane L`, with X's id to look at."""
+    station.beat()
     first, second, third = (station.enqueue(delivery=f"d-{n}")[0] for n in range(3))
     found = by_id(station.lines("jobs", "list"))
     assert found[first]["wait"] == {
@@ -53,7 +54,8 @@ def test_a_waiting_job_says_which_one_it_waits_behind(station: Station) -> None:
         "hold": None,
     }
     assert found[second]["wait"]["behind"] == first
-    assert found[third]["wait"]["text"] == f"in its lane behind {first} and 1 more"
+    lane = found[third]["lane"]
+    assert found[third]["wait"]["text"] == f"behind {first} and 1 more in lane {lane}"
 
 
 def test_a_job_between_two_attempts_says_when_the_next_one_is(station: Station) -> None:

@@ -212,9 +212,9 @@ class Desk:
         """A hold without an end."""
         assert (await self.hold(scope)).verdict in {"held", "changed"}
 
-    async def unhold(self, scope: str) -> Unheld:
+    async def unhold(self, scope: str, *, goes_on: bool = False) -> Unheld:
         """One step: at most 1,000 jobs come back."""
-        return await self.control.unhold(scope, MANDATE)
+        return await self.control.unhold(scope, MANDATE, goes_on=goes_on)
 
     async def cancel(self, *jobs: str) -> list[str]:
         found: list[Cancelled] = await self.control.cancel(jobs, MANDATE, scope="test")

@@ -51,9 +51,9 @@ async def test_a_hold_tells_who_why_until_when_and_how_many(desk: Desk) -> None:
     assert at(before) + timedelta(seconds=60) <= limit.until <= at(await desk.now() + 60_000)
     assert (pause.scope, pause.kind, pause.reason, pause.actor, pause.parked) == (
         "handler:sonar#scan",
-        "pause",
+        "operator",
         "maintenance",
-        "ann",
+        ACTOR,
         0,
     )
     assert (pause.since, pause.until) == (None, None)

@@ -1,4 +1,4 @@
-"""hold.lua and unhold.lua: an operator stops the queue, an integration or a handler, and lets go."""
+"""hold.lua and unhold.lua: an operator stops and frees queue, integration or handler."""
 
 from datetime import timedelta
 
@@ -137,7 +137,7 @@ async def test_a_long_line_comes_back_in_order_a_thousand_at_a_time(desk: Desk) 
     first = await desk.unhold("queue")
     assert (first.verdict, first.given_back, first.left) == ("removed", 1000, 5)
     assert await desk.due() == set(jobs[:1000])
-    second = await desk.unhold("queue")
+    second = await desk.unhold("queue", goes_on=True)
     assert (second.verdict, second.given_back, second.left) == ("going on", 5, 0)
     assert await desk.due() == set(jobs)
     assert [entry["verb"] for entry in await desk.audit()] == ["hold", "unhold"]
@@ -154,6 +154,19 @@ async def test_who_lets_go_may_die_halfway(desk: Desk) -> None:
     await desk.unhold("queue")
     await desk.claim(jobs=1)
     assert await desk.redis.exists(f"{keys.PARKED}queue", f"{keys.HOLD}queue") == 0
+
+
+async def test_going_on_with_a_removal_spares_a_hold_set_since(desk: Desk) -> None:
+    """Somebody else has paused again meanwhile: that is not what was to be removed."""
+    desk.lane = without_lane
+    await desk.enqueue(projects=[f"p-{n}" for n in range(1005)])
+    await desk.pause("queue")
+    while (await desk.claim()).left:
+        pass
+    await desk.unhold("queue")
+    await desk.pause("queue")
+    assert (await desk.unhold("queue", goes_on=True)).verdict == "missing"
+    assert await desk.redis.zscore(keys.HOLDS, "queue") == float("inf")
 
 
 async def test_giving_back_wakes_workers(desk: Desk) -> None:

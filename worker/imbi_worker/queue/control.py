@@ -109,9 +109,14 @@ class Control:
             before=stood if kind else None,
         )
 
-    async def unhold(self, scope: str, mandate: Mandate) -> Unheld:
-        """Remove a hold, and give back up to 1,000 of its jobs; repeat while some are left."""
-        arguments = [scope, mandate.actor, mandate.reason, int(mandate.looks_only)]
+    async def unhold(self, scope: str, mandate: Mandate, *, goes_on: bool = False) -> Unheld:
+        """Remove a hold, and give back up to 1,000 of its jobs.
+
+        While some are left, repeat with *goes_on*: that leaves alone a hold which somebody
+        has set meanwhile.
+        """
+        looks = int(mandate.looks_only)
+        arguments = [scope, mandate.actor, mandate.reason, looks, int(goes_on)]
         verdict, given_back, left = await self._call(_UNHOLD, arguments)
         return Unheld(cast("UnholdVerdict", verdict.decode()), int(given_back), int(left))
 

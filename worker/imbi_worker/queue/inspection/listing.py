@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from imbi_sdk.queue import keys
-from imbi_worker.queue.inspection.reader import Inspection, pairs
-from imbi_worker.queue.inspection.reading import ask, number, text, texts, when
+from imbi_worker.queue.inspection.reader import Inspection
+from imbi_worker.queue.inspection.reading import ask, number, pairs, text, texts, when
 from imbi_worker.queue.inspection.views import DeadLetterView, DeliveryView, JobView, Page, State
 
 _CHUNK = 200

@@ -6,7 +6,6 @@ Reads only. Lists are in ``listing``; nothing here asks Redis for all its keys.
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
 from imbi_sdk.queue import keys
 from imbi_worker.queue.inspection.reading import (
@@ -14,11 +13,13 @@ from imbi_worker.queue.inspection.reading import (
     Command,
     ask,
     number,
+    pairs,
     server_time,
     text,
     texts,
     when,
 )
+from imbi_worker.queue.inspection.surroundings import SILENCE, gather, read_holds
 from imbi_worker.queue.inspection.views import (
     AttemptView,
     DeadLetterView,
@@ -33,14 +34,12 @@ from imbi_worker.queue.inspection.views import (
 )
 from imbi_worker.queue.inspection.waiting import Surroundings, why
 
-# A worker is taken for gone 30 s after its last beat; see presence.
-SILENCE = timedelta(seconds=30)
 _ATTEMPT = "attempt:"
 _FIELDS = (
     *("state", "handler", "plugin", "project", "lane", "seq", "delivery", "digest", "ordinal"),
     *("enqueued", "attempts", "crashes", "run", "not_before", "hold", "deferred_since", "started"),
     *("worker", "lease_until", "ended", "reason", "error", "status", "unresolved", "abandoned"),
-    "replayed_by",
+    *("replayed_by", "cancelled_by", "pass"),
 )
 _NOT_TAKEN_IN = Wait("intake", "enqueued by a stock arq client; no worker has taken it in yet")
 
@@ -53,21 +52,22 @@ class Inspection:
         self.queue = queue
 
     async def jobs(self, ids: Sequence[str]) -> dict[str, JobView]:
-        """Those of *ids* that Redis still knows, in two round trips."""
+        """Those of *ids* that Redis still knows, in a few round trips."""
         commands: list[Command] = [("TIME",)]
         for id_ in ids:
             commands += [("HMGET", f"{keys.JOB}{id_}", *_FIELDS), ("ZSCORE", self.queue, id_)]
         at, *replies = await ask(self.redis, commands)
-        now = server_time(at)
         found: dict[str, Mapping[str, str]] = {}
+        scores: dict[str, bytes | None] = {}
         strangers: list[str] = []
         for id_, values, score in zip(ids, replies[::2], replies[1::2], strict=True):
             if values[0] is not None:
-                pairs = zip(_FIELDS, values, strict=True)
-                found[id_] = {name: text(value) for name, value in pairs if value is not None}
+                named = zip(_FIELDS, values, strict=True)
+                found[id_] = {name: text(value) for name, value in named if value is not None}
+                scores[id_] = score
             elif score is not None:
                 strangers.append(id_)
-        around = await self._surroundings(found, now)
+        around = await gather(self.redis, found, scores, server_time(at))
         views = {id_: job_view(id_, hash_, around[id_]) for id_, hash_ in found.items()}
         views.update({id_: _stranger(id_) for id_ in strangers})
         return {id_: views[id_] for id_ in ids if id_ in views}
@@ -145,31 +145,7 @@ class Inspection:
 
     async def holds(self) -> tuple[HoldView, ...]:
         """Every hold, the one that ends first at the top."""
-        (found,) = await ask(self.redis, [("ZRANGE", keys.HOLDS, 0, -1, "WITHSCORES")])
-        scopes = [(text(scope), when(ends)) for scope, ends in pairs(found)]
-        commands: list[Command] = []
-        for scope, _ in scopes:
-            commands += [
-                ("HGETALL", f"{keys.HOLD}{scope}"),
-                ("ZCARD", f"{keys.PARKED}{scope}"),
-            ]
-        replies = await ask(self.redis, commands)
-        views: list[HoldView] = []
-        facts_and_sizes = zip(replies[::2], replies[1::2], strict=True)
-        for (scope, ends), (hash_, parked) in zip(scopes, facts_and_sizes, strict=True):
-            facts = texts(hash_)
-            views.append(
-                HoldView(
-                    scope=scope,
-                    kind=facts.get("kind", ""),
-                    reason=facts.get("reason", ""),
-                    actor=facts.get("actor", ""),
-                    since=when(facts.get("since")),
-                    until=ends,
-                    parked=parked,
-                )
-            )
-        return tuple(views)
+        return await read_holds(self.redis)
 
     async def stats(self) -> QueueStats:
         """The queue in figures, as of one moment of Redis' clock."""
@@ -193,36 +169,11 @@ class Inspection:
         figures = {name: number(value) for name, value in texts(counters).items()}
         return QueueStats(now, due, scheduled, behind, dead, number(size), workers, holds, figures)
 
-    async def _surroundings(
-        self, found: Mapping[str, Mapping[str, str]], now: datetime
-    ) -> dict[str, Surroundings]:
-        """For each job what its hash does not know, in one round trip."""
-        commands: list[Command] = []
-        for id_, facts in found.items():
-            lane, hold = f"{keys.LANE}{facts.get('lane', '')}", facts.get("hold", "")
-            commands += [
-                ("ZRANGE", lane, 0, 0),
-                ("ZRANK", lane, id_),
-                ("HGET", f"{keys.HOLD}{hold}", "reason"),
-                ("ZSCORE", keys.HOLDS, hold),
-            ]
-        replies = await ask(self.redis, commands)
-        around: dict[str, Surroundings] = {}
-        for place, id_ in enumerate(found):
-            head, rank, reason, ends = replies[place * 4 : place * 4 + 4]
-            around[id_] = Surroundings(
-                now=now,
-                head=text(head[0]) if head else None,
-                ahead=rank or 0,
-                hold_reason=text(reason),
-                hold_until=when(ends),
-            )
-        return around
-
-
-def pairs(flat: Sequence[Any]) -> list[tuple[Any, Any]]:
-    """The flat reply of a raw WITHSCORES as pairs."""
-    return list(zip(flat[::2], flat[1::2], strict=True))
+    async def oldest_due(self) -> datetime | None:
+        """Since when the job that is due for longest is due, by Redis' clock."""
+        at, found = await ask(self.redis, [("TIME",), ("ZRANGE", self.queue, 0, 0, "WITHSCORES")])
+        since = when(found[1]) if found else None
+        return since if since is not None and since <= server_time(at) else None
 
 
 def job_view(job: str, facts: Mapping[str, str], around: Surroundings) -> JobView:
@@ -250,6 +201,7 @@ def job_view(job: str, facts: Mapping[str, str], around: Surroundings) -> JobVie
         error=facts.get("error", ""),
         reported_as=facts.get("status", ""),
         replayed_by=facts.get("replayed_by") or None,
+        cancelled_by=facts.get("cancelled_by") or None,
     )
 
 

@@ -74,3 +74,8 @@ def server_time(reply: Any) -> datetime:
 
 def texts(found: Mapping[bytes, bytes]) -> dict[str, str]:
     return {text(name): text(value) for name, value in found.items()}
+
+
+def pairs(flat: Sequence[Any]) -> list[tuple[Any, Any]]:
+    """The flat reply of a raw WITHSCORES as pairs."""
+    return list(zip(flat[::2], flat[1::2], strict=True))

@@ -32,7 +32,18 @@ class State(StrEnum):
 
 
 WaitKind: TypeAlias = Literal[
-    "lane", "retry", "deferral", "hold", "plugin", "worker", "intake", "lease", "abandoned"
+    "lane",
+    "retry",
+    "deferral",
+    "hold",
+    "absent",
+    "plugin",
+    "clock",
+    "worker",
+    "intake",
+    "lease",
+    "cancel",
+    "abandoned",
 ]
 
 
@@ -45,6 +56,23 @@ class Wait:
     until: datetime | None = None
     behind: str | None = None
     hold: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HoldView:
+    """A stop on ``queue``, ``plugin:<id>`` or ``handler:<handler>``; a pause has no end.
+
+    *kind* is ``operator``, ``rate_limit``, or ``removed`` while its jobs come back.
+    """
+
+    scope: str
+    kind: str
+    reason: str
+    actor: str
+    since: datetime | None
+    until: datetime | None
+    parked: int
+    is_half_open: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +101,7 @@ class JobView:
     error: str = ""
     reported_as: str = ""
     replayed_by: str | None = None
+    cancelled_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,19 +160,6 @@ class WorkerView:
     is_alive: bool
     slugs: tuple[str, ...]
     facts: Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class HoldView:
-    """A stop on ``queue``, ``plugin:<id>`` or ``handler:<handler>``; a pause has no end."""
-
-    scope: str
-    kind: str
-    reason: str
-    actor: str
-    since: datetime | None
-    until: datetime | None
-    parked: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,24 +1,39 @@
 """Why a job does not run just now: pure, one sentence for each reason."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
-from imbi_worker.queue.inspection.reading import when
-from imbi_worker.queue.inspection.views import Wait
+from imbi_sdk.queue import keys
+from imbi_worker.queue.inspection.reading import number, when
+from imbi_worker.queue.inspection.views import HoldView, Wait
 
 _FOREIGN = "foreign"
+_LONGEST_ERROR = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """The live workers: how many, and the slugs that at least one of them has."""
+
+    size: int = 0
+    slugs: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What a job's own hash does not know: the moment, its lane's head, its hold."""
+    """What a job's own hash does not know: the moment, its lane's head, its hold, the fleet.
+
+    *hold* is the one it is parked under, or would be by the next worker that looks;
+    *due* is its score.
+    """
 
     now: datetime
     head: str | None = None
     ahead: int = 0
-    hold_reason: str = ""
-    hold_until: datetime | None = None
+    hold: HoldView | None = None
+    due: datetime | None = None
+    fleet: Fleet = field(default_factory=Fleet)
 
 
 def why(job: str, job_hash: Mapping[str, str], around: Surroundings) -> Wait | None:
@@ -34,33 +49,80 @@ def why(job: str, job_hash: Mapping[str, str], around: Surroundings) -> Wait | N
             return None
 
 
-def _parked(hold: str, around: Surroundings) -> Wait:
-    if hold == _FOREIGN:
+def due_at(score: bytes | str | None) -> datetime | None:
+    """The moment a score stands for; None where there is none, or behind another job."""
+    return None if number(score) >= keys.FAR else when(score)
+
+
+def _parked(scope: str, around: Surroundings) -> Wait:
+    if scope == _FOREIGN:
         text = "parked: its function name is no <plugin>#<action>; another program enqueued it here"
-        return Wait("hold", text, hold=hold)
-    until = around.hold_until
-    ends = f" until {_clock(until)}" if until is not None else ""
-    reason = f" ({around.hold_reason})" if around.hold_reason else ""
-    return Wait("hold", f"parked under hold {hold}{ends}{reason}", until=until, hold=hold)
+        return Wait("hold", text, hold=scope)
+    if around.hold is None:
+        return Wait("hold", f"held: {scope}", hold=scope)
+    return _held(around.hold)
+
+
+def _held(hold: HoldView) -> Wait:
+    by = f" by {hold.actor}" if hold.actor and hold.kind != "rate_limit" else ""
+    reason = f" ({hold.reason})" if hold.reason else ""
+    if hold.kind == "removed":
+        text = f"held: {hold.scope} was released{by}{reason}, its jobs come back 1,000 at a time"
+        return Wait("hold", text, hold=hold.scope)
+    if hold.until is None:
+        since = f" since {_clock(hold.since)}" if hold.since is not None else ""
+        return Wait("hold", f"paused: {hold.scope}{by}{since}{reason}", hold=hold.scope)
+    what = ", a rate limit" if hold.kind == "rate_limit" else ""
+    if hold.is_half_open:
+        what += " that opens step by step"
+    text = f"held: {hold.scope} until {_clock(hold.until)}{what}{by}{reason}"
+    return Wait("hold", text, until=hold.until, hold=hold.scope)
 
 
 def _waiting(job: str, job_hash: Mapping[str, str], around: Surroundings) -> Wait:
     lane = job_hash.get("lane", "")
     if lane and around.head is not None and around.head != job:
-        text = f"in its lane behind {around.head}"
-        if around.ahead > 1:
-            text += f" and {around.ahead - 1:,} more"
+        more = f" and {around.ahead - 1:,} more" if around.ahead > 1 else ""
+        text = f"behind {around.head}{more} in lane {lane}"
         return Wait("lane", text, behind=around.head)
-    starts = when(job_hash.get("not_before"))
-    if starts is not None and starts > around.now:
-        if job_hash.get("deferred_since"):
-            return Wait("deferral", f"deferred until {_clock(starts)}", until=starts)
-        return Wait("retry", f"until its retry at {_clock(starts)}", until=starts)
-    if job_hash.get("unresolved"):
-        slug = job_hash.get("handler", "").partition("#")[0]
-        text = f"no worker that asked has the plugin {slug}: install it there"
-        return Wait("plugin", text)
+    starts, hold = when(job_hash.get("not_before")), around.hold
+    is_later = starts is not None and starts > around.now
+    # Of two things in its way the one that ends later decides.
+    if hold is not None and not (is_later and hold.until and starts and hold.until < starts):
+        return _held(hold)
+    if is_later and starts is not None:
+        return _put_off(job_hash, starts)
+    return _due(job_hash, around)
+
+
+def _put_off(job_hash: Mapping[str, str], starts: datetime) -> Wait:
+    error = " ".join(job_hash.get("error", "").split())
+    if len(error) > _LONGEST_ERROR:
+        error = f"{error[:_LONGEST_ERROR]}…"
+    if job_hash.get("deferred_since"):
+        reason = f" ({error})" if error else ""
+        return Wait("deferral", f"deferred until {_clock(starts)}{reason}", until=starts)
+    after = f" after {error}" if error else ""
+    return Wait("retry", f"until its retry at {_clock(starts)}{after}", until=starts)
+
+
+def _due(job_hash: Mapping[str, str], around: Surroundings) -> Wait:
+    slug = job_hash.get("handler", "").partition("#")[0]
+    fleet = around.fleet
+    if not fleet.size:
+        return Wait("absent", "no worker is alive: start one with `imbi-worker run`")
+    if slug not in fleet.slugs:
+        return Wait("plugin", _no_plugin(slug, when(job_hash.get("unresolved")), fleet.size))
+    if around.due is not None and around.due > around.now:
+        text = f"not due before {_clock(around.due)} by Redis' clock: a worker has put it off"
+        return Wait("clock", text, until=around.due)
     return Wait("worker", "due: the next free worker takes it")
+
+
+def _no_plugin(slug: str, since: datetime | None, workers: int) -> str:
+    who = "the one live worker has not" if workers == 1 else f"none of {workers:,} live workers has"
+    looked = f" (looked for since {_clock(since)})" if since is not None else ""
+    return f"{who} the plugin {slug}: install it there; dead after 10 minutes without it{looked}"
 
 
 def _running(job_hash: Mapping[str, str], around: Surroundings) -> Wait | None:
@@ -68,6 +130,9 @@ def _running(job_hash: Mapping[str, str], around: Surroundings) -> Wait | None:
     if lease is not None and lease <= around.now:
         text = f"its worker has been silent since its lease ended at {_clock(lease)}: runs again"
         return Wait("lease", text, until=lease)
+    if job_hash.get("cancelled_by"):
+        text = f"runs until its worker hears of the cancel by {job_hash['cancelled_by']}"
+        return Wait("cancel", text)
     if job_hash.get("abandoned") == "1":
         return Wait("abandoned", "timed out, but its action ignores the cancel and still runs")
     return None

@@ -3,7 +3,8 @@
 -- in the order they were enqueued. Called again while the reply says that some are left.
 --
 -- KEYS   1 queue
--- ARGV   1 layout, 2 scope, 3 actor, 4 reason, 5 '1' to look only
+-- ARGV   1 layout, 2 scope, 3 actor, 4 reason, 5 '1' to look only, 6 '1' to go on only: with a
+--        removal that was begun, and not with a hold that somebody has set since
 -- Reply  { removed | going on | missing | would remove, parked jobs given back, still parked }
 --
 -- Guarantee: nobody needs to claim for it. Who calls may die in between: the hold is over
@@ -20,8 +21,10 @@ if refused then
 end
 local now = now_ms()
 local scope, actor, reason, looks = next_arg(), next_arg(), next_arg(), next_arg() == '1'
+local goes_on = next_arg() == '1'
 
-if not redis.call('ZSCORE', HOLDS, scope) then
+local is_begun = redis.call('HGET', HOLD .. scope, 'kind') == 'removed'
+if not redis.call('ZSCORE', HOLDS, scope) or (goes_on and not is_begun) then
     return { 'missing', 0, 0 }
 end
 local parked = redis.call('ZCARD', PARKED .. scope)
@@ -29,7 +32,7 @@ if looks then
     return { 'would remove', 0, parked }
 end
 local verdict = 'going on'
-if redis.call('HGET', HOLD .. scope, 'kind') ~= 'removed' then
+if not is_begun then
     verdict = 'removed'
     write_hold(scope, 'removed', reason, actor, int(now), now)
     note_audit('unhold', scope, parked, actor, reason, now)
