@@ -1,5 +1,6 @@
 """The queue between a gateway and the workers, seen from the gateway (extra ``queue``)."""
 
+from imbi_sdk.queue.consumer import OutcomeConsumer
 from imbi_sdk.queue.delivery import (
     InvalidDelivery,
     Lane,
@@ -11,6 +12,7 @@ from imbi_sdk.queue.delivery import (
 )
 from imbi_sdk.queue.documents import schema, vectors
 from imbi_sdk.queue.job import ActionJob, JobContext, RuleOnWire, WebhookRule
+from imbi_sdk.queue.outcomes import OutcomeRecord
 from imbi_sdk.queue.producer import (
     ActionQueue,
     Enqueued,
@@ -20,6 +22,7 @@ from imbi_sdk.queue.producer import (
     QueueUnavailable,
     Target,
 )
+from imbi_sdk.queue.rows import EventRow
 from imbi_sdk.queue.serializer import ActionFailed, arq_deserializer, arq_serializer
 from imbi_sdk.queue.signing import Signer, SigningKeyError
 from imbi_sdk.queue.wire import ForeignJob, NewerWire, WireError
@@ -31,11 +34,14 @@ __all__ = [
     "EnqueueStatus",
     "Enqueued",
     "EnqueuedJob",
+    "EventRow",
     "ForeignJob",
     "InvalidDelivery",
     "JobContext",
     "Lane",
     "NewerWire",
+    "OutcomeConsumer",
+    "OutcomeRecord",
     "QueueError",
     "QueueUnavailable",
     "RuleOnWire",

@@ -23,6 +23,8 @@ reads, and ``imbi:`` keys, which hold the truth.
     imbi:dead              zset    dead letter -> when it died
     imbi:dead-bytes        string  bytes of their bodies
     imbi:outcomes          stream  one entry for every job that ended
+    imbi:feed              stream  a record of a delivery for a project, until acknowledged
+    imbi:feed-bytes        string  bytes of the events that records keep
     imbi:audit             stream  who changed what, and why
     imbi:counters          hash    how many ended how, by handler
     imbi:served            hash    plugin id -> its last success (ms)
@@ -51,11 +53,14 @@ DEAD: Final = "imbi:dead"
 DEAD_BYTES: Final = "imbi:dead-bytes"
 DELIVERIES: Final = "imbi:deliveries"
 OUTCOMES: Final = "imbi:outcomes"
+FEED: Final = "imbi:feed"
+FEED_BYTES: Final = "imbi:feed-bytes"
 AUDIT: Final = "imbi:audit"
 COUNTERS: Final = "imbi:counters"
 WORKERS: Final = "imbi:workers"
 WORKER: Final = "imbi:worker:"
 WAKE: Final = "imbi:wake"
+FEED_GROUP: Final = "imbi-gateway"
 
 BODY: Final = "arq:job:"
 IN_PROGRESS: Final = "arq:in-progress:"
@@ -85,6 +90,8 @@ PERMANENT: Final = (
     DEAD_BYTES,
     DELIVERIES,  # capped by count
     OUTCOMES,  # trimmed
+    FEED,  # capped by count and bytes
+    FEED_BYTES,
     AUDIT,  # trimmed
     COUNTERS,  # one field for each handler and ending
     "imbi:served",  # one field for each integration

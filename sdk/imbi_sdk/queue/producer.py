@@ -6,7 +6,8 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final
 
 from pydantic import ValidationError
 from redis.exceptions import ConnectionError as RedisConnectionError
@@ -23,7 +24,9 @@ from imbi_sdk.queue.delivery import (
     in_rule_order,
     job_id,
 )
+from imbi_sdk.queue.handlers import handed_over
 from imbi_sdk.queue.job import ActionJob, JobContext, RuleOnWire, WebhookRule
+from imbi_sdk.queue.rows import StoredRow
 from imbi_sdk.queue.scripts import Executes, load_script
 from imbi_sdk.queue.signing import Signer, event_digest
 from imbi_sdk.queue.wire import encode, where_invalid
@@ -50,6 +53,7 @@ class EnqueueStatus(StrEnum):
     REVIVED = "revived"
 
 
+_NO_POINTERS: Final[Mapping[str, str]] = MappingProxyType({})
 _STATUS = {
     "a": EnqueueStatus.ACCEPTED,
     "d": EnqueueStatus.DUPLICATE,
@@ -87,11 +91,27 @@ class Enqueued:
         return sum(job.status is status for job in self.jobs)
 
 
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """What one call enqueues; *row* is the activity row of its only target."""
+
+    delivery: str
+    webhook_id: str
+    event: bytes
+    rules: Sequence[WebhookRule]
+    targets: Sequence[Target]
+    plugin_ids: Mapping[str, str]
+    traceparent: str | None = None
+    row: StoredRow | None = None
+
+
 class ActionQueue:
     """Enqueues the jobs of deliveries.
 
     *redis* is a ``redis.asyncio`` client (an ``ArqRedis`` is one), shared and not
     closed here. Without *signer* jobs are unsigned and most workers refuse them.
+    *pointers* is for `enqueue_handlers`: by the slug of a third-party service, a JSON
+    Pointer to the sender's own id of a delivery in the payload (PagerDuty: ``/event/id``).
     """
 
     def __init__(
@@ -101,11 +121,13 @@ class ActionQueue:
         signer: Signer | None,
         queue: str = keys.QUEUE,
         lane: Lane = by_project_and_plugin,
+        pointers: Mapping[str, str] = _NO_POINTERS,
     ) -> None:
         self._redis = redis
         self._signer = signer
         self._queue = queue
         self._lane = lane
+        self._pointers = pointers
 
     async def enqueue_delivery(
         self,
@@ -130,34 +152,92 @@ class ActionQueue:
         :raises QueueUnavailable: Redis does not answer; safe to repeat with *nonce*
         :raises QueueError: Redis refused, e.g. it is full or holds another layout
         """
-        _check_delivery(delivery)
-        stored = encode_event(event)
-        jobs = _jobs(
+        batch = _Batch(
             delivery=delivery,
             webhook_id=webhook_id,
-            digest=event_digest(stored),
+            event=encode_event(event),
             rules=rules,
             targets=targets,
             plugin_ids=plugin_ids or {},
             traceparent=traceparent,
         )
+        return await self._enqueue(batch, nonce)
+
+    async def enqueue_handlers(
+        self,
+        *,
+        org_slug: str,
+        project_id: str,
+        project_slug: str,
+        team_slug: str | None,
+        service_slug: str | None,
+        service_endpoint: str | None,
+        external_identifier: str,
+        event: Any,
+        user_id: str | None,
+        rules: Sequence[Any],
+        plugins_by_slug: Mapping[str, Any],
+        outcomes: Sequence[Any],
+        service_plugins: Sequence[Any] = (),
+        webhook_id: str | None = None,
+        event_row: Any = None,
+    ) -> Enqueued:
+        """Enqueue in place of running: the keywords are those of the gateway's own call.
+
+        Rules, plugins, outcomes and *event_row* (``id``, ``recorded_at``) may be
+        mappings or objects. Of *plugins_by_slug* only the ids are read; endpoint and
+        sibling plugins come from the graph when an attempt begins. *outcomes* are those of
+        rules the gateway has run itself: they open the list of the feed's record. Without
+        *event_row* the delivery has no row in the feed.
+
+        :raises InvalidDelivery: nothing was enqueued; names the place
+        :raises QueueUnavailable: Redis does not answer; answer the sender with a 503
+        :raises QueueError: Redis refused, e.g. it is full or holds another layout
+        """
+        del service_endpoint, service_plugins  # a job must not say where a credential goes
+        handed = handed_over(
+            event=event,
+            rules=rules,
+            plugins_by_slug=plugins_by_slug,
+            outcomes=outcomes,
+            webhook_id=webhook_id,
+            event_row=event_row,
+            pointers=self._pointers,
+            org_slug=org_slug,
+            project_id=project_id,
+            project_slug=project_slug,
+            team_slug=team_slug,
+            actor=user_id,
+            service=service_slug,
+        )
+        batch = _Batch(
+            delivery=handed.delivery,
+            webhook_id=handed.webhook_id,
+            event=handed.event,
+            rules=handed.rules,
+            targets=[Target(handed.context, external_identifier)],
+            plugin_ids=handed.plugin_ids,
+            row=handed.row,
+        )
+        return await self._enqueue(batch, None)
+
+    async def _enqueue(self, batch: _Batch, nonce: str | None) -> Enqueued:
+        _check_delivery(batch.delivery)
+        jobs = _jobs(batch)
         nonce = nonce or secrets.token_hex(12)
         # All encoded before the first is sent: what is refused is refused whole.
         calls = [
-            self._arguments(
-                f"{nonce}.{start}", delivery, stored, jobs[start : start + JOBS_PER_CALL]
-            )
+            self._arguments(f"{nonce}.{start}", batch, jobs[start : start + JOBS_PER_CALL])
             for start in range(0, len(jobs), JOBS_PER_CALL)
         ]
         letters = "".join([await self._call(args) for args in calls])
         answers = tuple(_answer(*pair) for pair in zip(jobs, letters, strict=True))
-        return Enqueued(delivery, answers, len(calls))
+        return Enqueued(batch.delivery, answers, len(calls))
 
-    def _arguments(
-        self, nonce: str, delivery: str, event: bytes, jobs: Sequence[ActionJob]
-    ) -> list[Any]:
+    def _arguments(self, nonce: str, batch: _Batch, jobs: Sequence[ActionJob]) -> list[Any]:
         now = int(time.time() * 1000)
-        args: list[Any] = [keys.LAYOUT, delivery, nonce, jobs[0].event_ref, event, len(jobs)]
+        args: list[Any] = [keys.LAYOUT, batch.delivery, nonce, jobs[0].event_ref, batch.event]
+        args.append(len(jobs))
         for job in jobs:
             project = job.context.project_id
             slug = job.handler.partition("#")[0]
@@ -168,6 +248,8 @@ class ActionQueue:
             lane = self._lane(project, slug)
             args += [job.id, job.handler, job.plugin_id or "", lane, project]
             args += [job.rule.ordinal, job.v, body]
+        if batch.row is not None:
+            args += [jobs[0].context.project_id, batch.row.row.id, batch.row.model_dump_json()]
         return args
 
     async def _call(self, args: Sequence[Any]) -> str:
@@ -191,33 +273,25 @@ def _answer(job: ActionJob, letter: str) -> EnqueuedJob:
     return EnqueuedJob(job.id, job.handler, job.context.project_id, _STATUS[letter])
 
 
-def _jobs(
-    *,
-    delivery: str,
-    webhook_id: str,
-    digest: str,
-    rules: Sequence[WebhookRule],
-    targets: Sequence[Target],
-    plugin_ids: Mapping[str, str],
-    traceparent: str | None,
-) -> list[ActionJob]:
-    numbered = in_rule_order(rules)
+def _jobs(batch: _Batch) -> list[ActionJob]:
+    webhook, delivery, digest = batch.webhook_id, batch.delivery, event_digest(batch.event)
+    numbered = in_rule_order(batch.rules)
     try:
         return [
             ActionJob(
-                id=job_id(webhook_id, delivery, target.context.project_id, rule.handler, nth),
+                id=job_id(webhook, delivery, target.context.project_id, rule.handler, nth),
                 handler=rule.handler,
                 context=target.context,
-                plugin_id=plugin_ids.get(rule.handler.partition("#")[0]),
+                plugin_id=batch.plugin_ids.get(rule.handler.partition("#")[0]),
                 external_identifier=target.external_identifier,
                 rule=RuleOnWire(
                     handler=rule.handler, ordinal=rule.ordinal, config=rule.handler_config
                 ),
                 event_ref=digest,
                 delivery=delivery,
-                traceparent=traceparent,
+                traceparent=batch.traceparent,
             )
-            for target in targets
+            for target in batch.targets
             for rule, nth in numbered
         ]
     except ValidationError as error:

@@ -57,6 +57,8 @@ class FakeQueue:
     def __init__(self, *, signer: Signer | None = None) -> None:
         self._memory = _Memory()
         self._queue = ActionQueue(self._memory, signer=signer)
+        self.enqueue_handlers = self._queue.enqueue_handlers
+        """As `ActionQueue.enqueue_handlers`."""
 
     async def enqueue_delivery(
         self,
@@ -129,7 +131,9 @@ class _Memory:
             raise QueueError(f"the nonce was used before, for {len(reply)} jobs and not {count}")
         if reply is None:
             self.events.setdefault((delivery, digest), event)
-            jobs = (rest[start : start + _PER_JOB] for start in range(0, len(rest), _PER_JOB))
+            # What follows the jobs is the activity row, which only the feed reads.
+            starts = range(0, count * _PER_JOB, _PER_JOB)
+            jobs = (rest[start : start + _PER_JOB] for start in starts)
             reply = "".join(self._take(job[0], job[-1]) for job in jobs)
             self._replies[delivery, nonce] = reply
         return reply
