@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from imbi_worker import wiring
 from imbi_worker.cli import files
 from imbi_worker.cli.options import Json
-from imbi_worker.cli.output import FAILED, INTERRUPTED, Output
+from imbi_worker.cli.output import FAILED, Output
 from imbi_worker.cli.rotating import agrees, rotate_all
 from imbi_worker.cli.session import Session, execute
 from imbi_worker.graph import Neo4jSecrets
@@ -96,7 +96,7 @@ def rotate(
     ones. May be interrupted and repeated at any time. Exits with 1 when a secret is left over.
     """
     output = Output(as_json=as_json)
-    if not dry_run and not _agrees(output, is_confirmed=yes):
+    if not dry_run and not agrees(output, is_confirmed=yes):
         output.say("Nothing was rotated.")
         raise typer.Exit(FAILED)
 
@@ -105,16 +105,6 @@ def rotate(
         return await rotate_all(Neo4jSecrets(session.graph), keys, output, is_dry=dry_run)
 
     execute(work, output)
-
-
-def _agrees(output: Output, *, is_confirmed: bool) -> bool:
-    # Asked before there is an event loop, which would keep Ctrl-C from the question.
-    try:
-        return agrees(output, is_confirmed=is_confirmed)
-    except InvalidInput as error:
-        raise typer.Exit(output.fail(error)) from None
-    except KeyboardInterrupt:
-        raise typer.Exit(INTERRUPTED) from None
 
 
 def _value(field: str, path: Path | None) -> SecretStr:

@@ -20,10 +20,10 @@ from imbi_worker.cli.options import (
     WithEvent,
 )
 from imbi_worker.cli.output import FAILED, OK, Output, age
-from imbi_worker.cli.replaying import Request, replay_all
-from imbi_worker.cli.session import Session, execute
+from imbi_worker.cli.replaying import Request, is_agreed, plan, replay_all
+from imbi_worker.cli.session import Session, execute, perform
 from imbi_worker.operations import dead_letters, jobs
-from imbi_worker.operations.dead_letters import NewConfig
+from imbi_worker.operations.dead_letters import NewConfig, Replay
 from imbi_worker.operations.enqueueing import parse_json
 from imbi_worker.operations.errors import InvalidInput
 from imbi_worker.queue.inspection.listing import JobFilter
@@ -112,14 +112,23 @@ def replay(
     wanted = JobFilter(handler=handler, project=project, reason=reason_contains)
     has_filter = any((handler, project, reason_contains))
 
-    async def work(session: Session) -> int:
+    async def find(session: Session) -> tuple[Request, tuple[Replay, ...]]:
         _check(ids, all_matching=all_matching, has_filter=has_filter)
         if not reason and not dry_run:
             raise InvalidInput("A replay needs a reason.", "Pass --reason TEXT; it is audited.")
         changed = None if config is None else _new_config(config, session)
         found = ids or await dead_letters.all_matching(session.inspection, wanted)
         request = Request(tuple(found), changed, reason or "", is_dry=dry_run, is_confirmed=yes)
-        return OK if await replay_all(session.inspection, request, output) else FAILED
+        return request, await plan(session.inspection, request)
+
+    request, planned = perform(find, output)
+    if not is_agreed(planned, request, output):
+        is_good = (dry_run or not planned) and all(one.verdict == "ready" for one in planned)
+        raise typer.Exit(OK if is_good else FAILED)
+
+    async def work(session: Session) -> int:
+        done = await replay_all(session.inspection, planned, request, output)
+        return OK if done else FAILED
 
     execute(work, output)
 

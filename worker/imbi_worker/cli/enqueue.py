@@ -1,7 +1,6 @@
 """`imbi-worker enqueue`: jobs by hand, and what becomes of them."""
 
 import asyncio
-import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,18 +10,15 @@ import typer
 
 from imbi_sdk.queue import EnqueueStatus
 from imbi_worker import wiring
-from imbi_worker.cli import pages
+from imbi_worker.cli import durations, pages
 from imbi_worker.cli.options import Json
 from imbi_worker.cli.orders import Asked, read_order
 from imbi_worker.cli.output import FAILED, OK, Output
 from imbi_worker.cli.session import Session, execute
 from imbi_worker.operations import enqueueing
 from imbi_worker.operations.enqueueing import EnqueuedView
-from imbi_worker.operations.errors import InvalidInput
 from imbi_worker.queue.inspection.views import JobView
 
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)(s|m|h)?")
-_SECONDS = {"s": 1, "m": 60, "h": 3600}
 _HEADERS = ("ID", "HANDLER", "PROJECT", "STATUS")
 
 
@@ -91,7 +87,7 @@ def enqueue(
     )
 
     async def work(session: Session) -> int:
-        seconds = _parse_duration(timeout)
+        seconds = durations.parse(timeout).total_seconds()
         order = read_order(asked)
         queue = wiring.action_queue(session.redis, session.settings)
         jobs = await enqueueing.enqueue(queue, order)
@@ -141,10 +137,3 @@ def _show(jobs: Sequence[EnqueuedView], output: Output) -> None:
     output.say(", ".join(f"{count:,} {status}" for status, count in counts.items()))
     if counts[EnqueueStatus.DUPLICATE]:
         output.say("Duplicates were enqueued before: pass another --delivery to run them again.")
-
-
-def _parse_duration(text: str) -> float:
-    match = _DURATION.fullmatch(text)
-    if match is None:
-        raise InvalidInput(f"{text!r} is no duration.", "Write 30s, 5m or 1h.")
-    return float(match[1]) * _SECONDS[match[2] or "s"]

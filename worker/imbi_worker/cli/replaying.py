@@ -1,15 +1,12 @@
 """The replay as a conversation: the plan, the question, the result."""
 
-import sys
 from collections import Counter
 from dataclasses import dataclass
 
-import typer
-
 from imbi_worker.cli.output import Output
+from imbi_worker.cli.questions import agrees
 from imbi_worker.cli.session import actor
 from imbi_worker.operations.dead_letters import NewConfig, Replay, plan_replay, replay_one
-from imbi_worker.operations.errors import InvalidInput
 from imbi_worker.queue.inspection import Inspection
 
 _HEADERS = ("ID", "HANDLER", "RESULT", "DETAIL")
@@ -26,23 +23,36 @@ class Request:
     is_confirmed: bool
 
 
-async def replay_all(inspection: Inspection, request: Request, output: Output) -> bool:
-    """Whether every one was replayed, or could be in a dry run."""
-    plan = await plan_replay(inspection, request.jobs, config=request.config)
-    ready = [one for one in plan if one.verdict == "ready"]
+async def plan(inspection: Inspection, request: Request) -> tuple[Replay, ...]:
+    """What would be replayed, and what could not be; writes nothing."""
+    return await plan_replay(inspection, request.jobs, config=request.config)
+
+
+def is_agreed(planned: tuple[Replay, ...], request: Request, output: Output) -> bool:
+    """Whether to go on from the plan: something can be replayed, and nobody says no."""
+    ready = [one for one in planned if one.verdict == "ready"]
     _warn(ready, output)
     if request.is_dry or not ready:
-        _show(plan, output)
-        output.say(_summary(plan))
-        return len(ready) == len(plan)
-    if not request.is_confirmed and not _agrees(len(ready), len(plan)):
-        output.say("Nothing was replayed.")
+        _show(planned, output)
+        output.say(_summary(planned))
         return False
+    question = f"Replay {len(ready):,} of {len(planned):,} dead letters?"
+    stakes = f"{len(ready):,} dead letters would run again"
+    if agrees(question, stakes, output, is_confirmed=request.is_confirmed):
+        return True
+    output.say("Nothing was replayed.")
+    return False
+
+
+async def replay_all(
+    inspection: Inspection, planned: tuple[Replay, ...], request: Request, output: Output
+) -> bool:
+    """Whether every one was replayed."""
     done = [
         await replay_one(
             inspection, one, actor=actor(), reason=request.reason, config=request.config
         )
-        for one in plan
+        for one in planned
     ]
     _show(done, output)
     output.say(_summary(done))
@@ -56,16 +66,6 @@ def _warn(ready: list[Replay], output: Output) -> None:
             f"Later jobs of their lanes have already run for {count:,} of them: what these do"
             " comes after what those have done."
         )
-
-
-def _agrees(ready: int, planned: int) -> bool:
-    """Ask at a terminal; elsewhere nobody can answer."""
-    if not sys.stdin.isatty():
-        raise InvalidInput(
-            f"{ready:,} dead letters would run again, and nobody can be asked here.",
-            "Pass --yes, or look first with --dry-run.",
-        )
-    return typer.confirm(f"Replay {ready:,} of {planned:,} dead letters?", err=True)
 
 
 def _show(found: tuple[Replay, ...] | list[Replay], output: Output) -> None:

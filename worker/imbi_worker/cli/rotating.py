@@ -1,16 +1,15 @@
 """The rotation as a conversation: the warning, the question, the progress, the figures."""
 
 import asyncio
-import sys
 from contextlib import aclosing
 from typing import Final
 
-import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
+from imbi_worker.cli import questions
 from imbi_worker.cli.output import FAILED, OK, Output
-from imbi_worker.operations.errors import InvalidInput, OperationError
+from imbi_worker.operations.errors import OperationError
 from imbi_worker.operations.rotation import (
     KeyRing,
     RotationReport,
@@ -28,21 +27,11 @@ _HEADERS: Final = ("NODE", "NAME", "PROBLEM", "WHAT TO DO")
 
 
 def agrees(output: Output, *, is_confirmed: bool) -> bool:
-    """Warn, and ask at a terminal unless *is_confirmed*; elsewhere nobody can answer.
-
-    :raises InvalidInput: there is nobody to ask
-    """
+    """Warn, and ask at a terminal unless *is_confirmed*."""
     output.say(_WARNING)
-    if is_confirmed:
-        return True
-    if not sys.stdin.isatty():
-        raise InvalidInput(
-            "Stored secrets would be encrypted anew, and nobody can be asked here.",
-            "Pass --yes, or look first with --dry-run.",
-        )
-    # Not typer.confirm: it writes a blank to stdout.
-    typer.echo("Do they have it, and shall the rotation begin? [y/N] ", nl=False, err=True)
-    return sys.stdin.readline().strip().casefold() in {"y", "yes"}
+    question = "Do they have it, and shall the rotation begin?"
+    stakes = "Stored secrets would be encrypted anew"
+    return questions.agrees(question, stakes, output, is_confirmed=is_confirmed)
 
 
 async def rotate_all(secrets: Secrets, keys: KeyRing, output: Output, *, is_dry: bool) -> int:

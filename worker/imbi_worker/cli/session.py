@@ -7,6 +7,7 @@ import signal
 import threading
 from collections.abc import Awaitable, Callable, Coroutine
 from functools import cached_property
+from typing import TypeVar
 
 import typer
 from arq.connections import ArqRedis
@@ -61,21 +62,31 @@ class Session:
             await graph.close()
 
 
+Found = TypeVar("Found")
 Work = Callable[[Session], Awaitable[int | None]]
 
 
 def execute(work: Work, output: Output) -> None:
     """Do *work*, and leave with its exit code or that of its error."""
+    code = perform(work, output)
+    raise typer.Exit(OK if code is None else code)
+
+
+def perform(work: Callable[[Session], Awaitable[Found]], output: Output) -> Found:
+    """Do *work* and return what it found; leave only with the exit code of its error.
+
+    For a command that goes on: with a question, then with more work.
+    """
     try:
-        code = asyncio.run(_until_interrupted(_run(work)))
+        return asyncio.run(_until_interrupted(_run(work)))
     except OperationError as error:
         code = output.fail(error)
     except asyncio.CancelledError:
         code = INTERRUPTED
-    raise typer.Exit(OK if code is None else code)
+    raise typer.Exit(code)
 
 
-async def _until_interrupted(work: Coroutine[None, None, int | None]) -> int | None:
+async def _until_interrupted(work: Coroutine[None, None, Found]) -> Found:
     """Cancel *work* at Ctrl-C, and again until it ends.
 
     redis-py 5.3 on Python 3.11 can lose a cancel that meets its check of an idle
@@ -95,7 +106,7 @@ async def _until_interrupted(work: Coroutine[None, None, int | None]) -> int | N
     return await task
 
 
-async def _run(work: Work) -> int | None:
+async def _run(work: Callable[[Session], Awaitable[Found]]) -> Found:
     try:
         session = Session(Settings.load())
         try:
