@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from typing import Annotated, ClassVar, TypeAlias
+from typing import Annotated, Any, ClassVar, TypeAlias
 
 from pydantic import BaseModel, Field, ImportString
 
@@ -31,7 +31,8 @@ class ActionDescriptor(BaseModel):
     them pay no heed; durations are seconds or a timedelta. ``timeout`` bounds
     one attempt, ``max_attempts`` counts the first one, ``retry`` is the waits
     between them (the last one repeats), and ``idempotent=False`` says that a run
-    of unknown outcome must never be repeated by itself.
+    of unknown outcome must never be repeated by itself - unless ``idempotent_when``,
+    given the rule's validated config, says True: a function without side effects.
     """
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$", min_length=1)
@@ -43,6 +44,7 @@ class ActionDescriptor(BaseModel):
     max_attempts: int | None = Field(default=None, ge=1)
     retry: tuple[PositiveDuration, ...] | None = Field(default=None, min_length=1)
     idempotent: bool = True
+    idempotent_when: ImportString[Callable[[Any], bool]] | None = None
 
 
 class WebhookActionPlugin(ABC):

@@ -10,8 +10,7 @@ from pydantic import SecretStr
 from imbi_sdk.context import UserResolver
 from imbi_sdk.errors import UpstreamError
 from imbi_sdk.testing import FakeIdentity
-from imbi_worker.demo.faults import Fault
-from imbi_worker.demo.imbi_api import ImbiApi
+from imbi_worker.demo.imbi_api import Fault, ImbiApi
 from imbi_worker.identity import ApiAddress, ImbiIdentity, Sessions
 
 USERS = {

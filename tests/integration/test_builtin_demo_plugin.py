@@ -11,8 +11,7 @@ from imbi_sdk.context import PluginContext
 from imbi_sdk.errors import ConfigurationError, PluginAuthenticationFailed, UpstreamError
 from imbi_worker import builtin
 from imbi_worker.demo.deliveries import sample
-from imbi_worker.demo.faults import Fault
-from imbi_worker.demo.imbi_api import ImbiApi
+from imbi_worker.demo.imbi_api import Fault, ImbiApi
 from imbi_worker.demo.plugin import DemoPlugin
 
 

@@ -6,6 +6,7 @@ import socket
 import time
 import traceback
 from collections.abc import AsyncIterator, Awaitable
+from contextlib import suppress
 from datetime import timedelta
 
 import pytest
@@ -22,9 +23,8 @@ from imbi_sdk.errors import (
 from imbi_worker import builtin
 from imbi_worker.builtin.update_project import UpdateProjectConfig, update_project
 from imbi_worker.demo.deliveries import sample
-from imbi_worker.demo.faults import Fault
-from imbi_worker.demo.imbi_api import ImbiApi
-from imbi_worker.identity import ApiAddress, ApiClient, Sessions
+from imbi_worker.demo.imbi_api import Fault, ImbiApi
+from imbi_worker.identity import ApiAddress, ApiClient, Sessions, Unanswered
 
 CONFIG = UpdateProjectConfig.model_validate(
     [
@@ -198,6 +198,51 @@ async def test_an_answer_that_does_not_come_is_a_timeout(api: ImbiApi, canary: s
     assert "no answer within 0.2 s" in str(error)
     assert canary not in shown(error)
     await sessions.close()
+
+
+async def test_an_answer_of_a_byte_at_a_time_is_a_timeout(api: ImbiApi, canary: str) -> None:
+    """Every byte is in time, and the whole of them never."""
+    sessions = Sessions(phase=timedelta(seconds=0.2), whole=timedelta(seconds=0.5))
+    client = ApiClient(ApiAddress(api.url, SecretStr(canary)), sessions)
+    api.faults.add(Fault(kind="slow", seconds=0.05))
+    error = await failure(
+        client.patch("organizations", "tidewater", "projects", "p-1", operations=[])
+    )
+    assert isinstance(error, Unanswered)
+    assert "no whole answer within 0.5 s" in str(error)
+    assert canary not in shown(error)
+    await sessions.close()
+
+
+async def test_an_answer_has_a_largest_size(
+    api: ImbiApi, monkeypatch: pytest.MonkeyPatch, canary: str
+) -> None:
+    """Whoever answers without an end fills no memory; asking again would not help."""
+
+    async def flood(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n")
+        with suppress(ConnectionError):
+            while True:
+                writer.write(b" " * 1_000_000)
+                await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(flood, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        monkeypatch.setenv("ACTIONS_IMBI_URL", f"http://127.0.0.1:{port}")
+        error = await failure(run())
+    assert isinstance(error, PermanentError)
+    assert "more than 16777216 bytes" in str(error)
+    assert canary not in shown(error)
+
+
+async def test_a_web_page_is_no_answer(api: ImbiApi) -> None:
+    """A proxy's sign-in page comes with a 200, and nothing was written."""
+    api.faults.add(Fault(kind="html"))
+    with pytest.raises(UpstreamError, match="web page: is ACTIONS_IMBI_URL the address"):
+        await run()
+    assert "changed_by" not in api.projects["tidewater", "p-1"]
 
 
 async def test_a_cancel_during_a_call_frees_its_connection(api: ImbiApi) -> None:

@@ -8,8 +8,7 @@ import pytest
 from pydantic import SecretStr
 
 from imbi_sdk.errors import UpstreamError
-from imbi_worker.demo.faults import Fault
-from imbi_worker.demo.imbi_api import ImbiApi
+from imbi_worker.demo.imbi_api import Fault, ImbiApi
 from imbi_worker.identity import ApiAddress, ImbiIdentity, Sessions
 
 

@@ -25,6 +25,7 @@ from imbi_sdk.attempt import (
     handler_outcome,
     run_attempt,
 )
+from imbi_sdk.attempt.repetition import is_idempotent
 from imbi_sdk.context import PluginContext
 from imbi_sdk.errors import ActionNotFoundError
 from imbi_sdk.handler import parse_handler
@@ -106,21 +107,22 @@ async def run_action(
     kind = callable_kind(descriptor)
     if isinstance(kind, UnfitCallable):
         return ActionRun(handler, Dead(_UNFIT[kind.kind], kind.text))
+    text = config if isinstance(config, str) else json.dumps(dict(config))
+    tools = Tools(clock=clock or FakeClock(), redactor=redactor or Redactor())
     assignment = Assignment(
         action=Action(handler, descriptor, kind),
         supply=StoredSupply(entry, credentials, context or _context_of(event)),
-        config=config if isinstance(config, str) else json.dumps(dict(config)),
+        config=text,
         event=json.dumps(dict(event), allow_nan=False).encode(),
         external_identifier=external_identifier,
         standing=Standing(
             policy=(policy or RetryPolicy()).for_action(descriptor),
             plugin_id=PLUGIN_ID,
             attempts_used=attempt - 1,
-            is_idempotent=descriptor.idempotent,
+            is_idempotent=is_idempotent(handler, descriptor, text, tools.configs),
         ),
         limits=_limits(descriptor, timeout, grace),
     )
-    tools = Tools(clock=clock or FakeClock(), redactor=redactor or Redactor())
     verdict = await run_attempt(assignment, tools)
     return ActionRun(handler, verdict.outcome, verdict.duration, verdict.trace, verdict.unfinished)
 

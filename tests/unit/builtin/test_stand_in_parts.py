@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from imbi_worker.demo.faults import Fault, Faults
-from imbi_worker.demo.json_patch import PatchRefused, patched
+from imbi_worker.demo.imbi_api import Fault, Faults
+from imbi_worker.demo.imbi_api.json_patch import PatchRefused, patched
 
 
 def test_a_patch_adds_replaces_and_removes() -> None:
@@ -56,25 +56,25 @@ def test_a_fault_is_used_up() -> None:
     """*times* requests are hit and the next one is served."""
     faults = Faults()
     faults.add(Fault(times=2))
-    assert [faults.take("/x", None) is not None for _ in range(3)] == [True, True, False]
+    assert [faults.take("GET", "/x", None) is not None for _ in range(3)] == [True, True, False]
 
 
 def test_a_fault_without_end_stays_until_cleared() -> None:
     """For a service that is down."""
     faults = Faults()
     faults.add(Fault(times=None))
-    assert all(faults.take("/x", None) for _ in range(5))
+    assert all(faults.take("GET", "/x", None) for _ in range(5))
     faults.clear()
-    assert faults.take("/x", None) is None
+    assert faults.take("GET", "/x", None) is None
 
 
 def test_a_fault_hits_its_project_and_path_only() -> None:
     """One broken project beside whole ones."""
     faults = Faults()
     faults.add(Fault(project_id="p-1", path="/organizations"))
-    assert faults.take("/organizations/o/projects/p-2", "p-2") is None
-    assert faults.take("/users/by-identity", "p-1") is None
-    assert faults.take("/organizations/o/projects/p-1", "p-1") is not None
+    assert faults.take("GET", "/organizations/o/projects/p-2", "p-2") is None
+    assert faults.take("GET", "/users/by-identity", "p-1") is None
+    assert faults.take("GET", "/organizations/o/projects/p-1", "p-1") is not None
 
 
 @pytest.mark.parametrize("fault", [{"kind": "odd"}, {"status": 200}, {"times": 0}, {"what": 1}])

@@ -37,7 +37,7 @@ def test_the_plugin_is_a_builtin_that_asks_for_no_credentials() -> None:
 def test_every_call_gives_a_fresh_catalogue() -> None:
     """A caller may change its list without harm to others."""
     GatewayActions.actions().clear()
-    (descriptor,) = GatewayActions.actions()
+    descriptor, *_ = GatewayActions.actions()
     assert descriptor.name == "update_project"
     assert descriptor.callable is update_project
     assert descriptor.config_model is UpdateProjectConfig

@@ -76,7 +76,7 @@ def test_what_the_worker_is_told_is_optional() -> None:
     """A descriptor written for Imbi has no wishes, and may be run again."""
     plain = describe()
     assert (plain.timeout, plain.max_attempts, plain.retry) == (None, None, None)
-    assert plain.idempotent is True
+    assert (plain.idempotent, plain.idempotent_when) == (True, None)
 
 
 def test_durations_are_seconds_or_timedeltas() -> None:

@@ -2,13 +2,13 @@
 
 from typing import Any, Final
 
-import jsonpointer
 from pydantic import BaseModel, ConfigDict, Field, RootModel
 
 from imbi_sdk.context import PluginContext
-from imbi_sdk.errors import PermanentError, Skip
+from imbi_sdk.errors import Skip
 from imbi_sdk.json_pointer import JsonPointer
 from imbi_worker.builtin.http import imbi_client
+from imbi_worker.builtin.selectors import value_at
 
 HANDLER: Final = "gateway-actions#update_project"
 
@@ -44,7 +44,11 @@ async def update_project(
     if not updates:
         raise Skip("the rule's config names no field to update")
     operations = [
-        {"op": "add", "path": update.path.path, "value": _value(event, update.source)}
+        {
+            "op": "add",
+            "path": update.path.path,
+            "value": value_at(event, update.source, field="from"),
+        }
         for update in updates
     ]
     await imbi_client().patch(
@@ -55,18 +59,3 @@ async def update_project(
         operations=operations,
         handler=HANDLER,
     )
-
-
-def _value(event: dict[str, Any], pointer: JsonPointer) -> Any:
-    try:
-        value = pointer.resolve(event)
-    except jsonpointer.JsonPointerException:
-        pass
-    else:
-        # "-" names the element after the last one: a place to write, nothing to read.
-        if not isinstance(value, jsonpointer.EndOfList):
-            return value
-    # Not chained to the library's error, whose text quotes the event.
-    raise PermanentError(
-        f"the event has nothing at {pointer.path!r} (the rule's 'from')"
-    ) from jsonpointer.JsonPointerException(f"{pointer.path!r} not found")

@@ -24,6 +24,11 @@ app = typer.Typer(
 )
 app.command("new")(new)
 _DOCTOR_HEADERS = ("SUBJECT", "STATUS", "FINDING", "EFFECT", "WHAT TO DO")
+_REPEATED = {
+    True: "",
+    False: "no: never repeated by itself",
+    None: "only with a config that allows it",
+}
 _HEADERS = ("PLUGIN", "STATUS", "VERSION", "PACKAGE", "TYPE", "ACTIONS", "DETAIL")
 
 
@@ -166,7 +171,7 @@ def _show_action(action: ActionView, output: Output) -> None:
             ("takes", action.takes or ""),
             ("timeout", "" if timeout is None else f"{timeout:g}s"),
             ("max attempts", str(action.max_attempts or "")),
-            ("idempotent", "" if action.idempotent else "no: never repeated by itself"),
+            ("idempotent", _REPEATED[action.idempotent]),
         )
     )
     output.text(json.dumps(action.config_schema, indent=2, ensure_ascii=False))

@@ -13,7 +13,7 @@ from typing import Any, Final, TypeAlias
 
 from imbi_sdk.attempt import DeathReason
 from imbi_worker.builtin.update_project import HANDLER as UPDATE
-from imbi_worker.demo.faults import Fault
+from imbi_worker.demo.imbi_api import Fault
 from imbi_worker.queue.inspection.views import State
 
 ORGANIZATION: Final = "tidewater"

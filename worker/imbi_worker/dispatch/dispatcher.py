@@ -26,6 +26,7 @@ from imbi_sdk.attempt import (
     run_attempt,
 )
 from imbi_sdk.attempt.describe import describe
+from imbi_sdk.attempt.repetition import is_idempotent
 from imbi_sdk.errors import ActionNotFoundError, PluginNotFoundError
 from imbi_worker.dispatch.attempt import Attempt
 from imbi_worker.dispatch.integrations import Integrations
@@ -145,7 +146,9 @@ class Dispatcher:
             first_failed_at=attempt.first_failed_at,
             held=attempt.held,
             deferred_since=attempt.deferred_since,
-            is_idempotent=resolved.descriptor.idempotent,
+            is_idempotent=is_idempotent(
+                job.handler, resolved.descriptor, job.rule.config, self._tools.configs
+            ),
         )
 
     def _limits(self, handler: str, resolved: Resolved) -> Limits:

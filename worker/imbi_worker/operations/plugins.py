@@ -41,7 +41,10 @@ class CredentialFieldView:
 
 @dataclass(frozen=True, slots=True)
 class ActionView:
-    """One action. *takes* is the keyword it gets the event by; *problem* why it cannot run."""
+    """One action. *takes* is the keyword it gets the event by; *problem* why it cannot run.
+
+    *idempotent* is None where the rule's config decides.
+    """
 
     name: str
     handler: str
@@ -51,7 +54,7 @@ class ActionView:
     problem: str | None
     timeout_seconds: float | None
     max_attempts: int | None
-    idempotent: bool
+    idempotent: bool | None
     config_schema: Mapping[str, Any]
 
 
@@ -173,7 +176,7 @@ def _action(slug: str, descriptor: ActionDescriptor) -> ActionView:
         problem=kind.text if isinstance(kind, UnfitCallable) else problem,
         timeout_seconds=None if timeout is None else timeout.total_seconds(),
         max_attempts=descriptor.max_attempts,
-        idempotent=descriptor.idempotent,
+        idempotent=descriptor.idempotent or (None if descriptor.idempotent_when else False),
         config_schema=schema,
     )
 

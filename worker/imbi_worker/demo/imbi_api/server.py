@@ -1,20 +1,11 @@
-"""A stand-in for Imbi's API on loopback, for the demo, the tests and the benchmarks.
-
-It keeps projects and users in memory, records every request and misbehaves on
-demand. Under ``/service`` it also plays the third-party service that the demo
-plugin talks to. Two bearer tokens: one for Imbi and the control routes, one for
-the service.
-
-Control routes, for a test in another process: ``POST`` and ``DELETE /_faults``,
-``POST /_faults/release``, ``GET /_requests``, ``GET /_projects``.
-"""
+"""The stand-in's server: who may ask, what is recorded, which fault strikes."""
 
 import asyncio
 import hmac
 import json
 from collections import deque
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from types import TracebackType
@@ -24,8 +15,17 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 from pydantic import SecretStr, ValidationError
 
-from imbi_worker.demo.faults import Fault, Faults
-from imbi_worker.demo.json_patch import PatchRefused, patched
+from imbi_worker.demo.imbi_api.faults import Fault, Faults
+from imbi_worker.demo.imbi_api.misbehaviour import misbehave
+from imbi_worker.demo.imbi_api.projects import Projects
+from imbi_worker.demo.imbi_api.releases import Release, Releases
+from imbi_worker.demo.imbi_api.requests import (
+    RecordedRequest,
+    parsed,
+    port,
+    project_of,
+    refusal,
+)
 from imbi_worker.demo.pulse import Pulse
 from imbi_worker.identity.api import HANDLER_HEADER
 
@@ -34,25 +34,6 @@ SERVICE: Final = "/service"
 REMEMBERED_REQUESTS: Final = 100_000
 LARGEST_BODY_BYTES: Final = 32 * 1024 * 1024
 _STOP_SECONDS: Final = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class RecordedRequest:
-    """A request that was answered.
-
-    *number* is its place in the order of arrival, *peer* the port it came from:
-    one port is one connection.
-    """
-
-    number: int
-    at: datetime
-    peer: int
-    method: str
-    path: str
-    project_id: str | None
-    handler: str | None
-    body: Any
-    status: int
 
 
 class ImbiApi:
@@ -71,10 +52,11 @@ class ImbiApi:
         port: int = 0,
         remembered: int = REMEMBERED_REQUESTS,
     ) -> None:
-        self.projects: dict[tuple[str, str], dict[str, Any]] = {}
         self.users: dict[tuple[str, str], str] = {}
         self.faults = Faults()
         self.in_hand = 0
+        self._projects = Projects()
+        self._releases = Releases(self._projects)
         self._token = token
         self._service_token = service_token or token
         self._port = port
@@ -84,12 +66,20 @@ class ImbiApi:
         self._runner: web.AppRunner | None = None
 
     @property
+    def projects(self) -> dict[tuple[str, str], dict[str, Any]]:
+        return self._projects.kept
+
+    def releases(self, org_slug: str, project_id: str) -> list[Release]:
+        """The releases of a project in the order of their creation; the list itself, not a copy."""
+        return self._releases.kept[org_slug, project_id]
+
+    @property
     def url(self) -> str:
         """The address, known once started."""
         if self._runner is None:
             raise RuntimeError("the stand-in API is not started")
-        host, port, *_ = self._runner.addresses[0]
-        return f"http://{host}:{port}"
+        host, number, *_ = self._runner.addresses[0]
+        return f"http://{host}:{number}"
 
     @property
     def service_endpoint(self) -> str:
@@ -117,7 +107,7 @@ class ImbiApi:
 
     async def start(self) -> None:
         app = web.Application(middlewares=[self._answer], client_max_size=LARGEST_BODY_BYTES)
-        app.add_routes(self._routes())
+        app.add_routes([*self._projects.routes(), *self._releases.routes(), *self._routes()])
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=_STOP_SECONDS)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", self._port).start()
@@ -143,39 +133,35 @@ class ImbiApi:
         await self.stop()
 
     def _routes(self) -> list[web.RouteDef]:
-        project = "/organizations/{org_slug}/projects/{project_id}"
         return [
-            web.get(project, self._get_project),
-            web.patch(project, self._patch_project),
             web.get("/users/by-identity", self._get_user),
             web.post(SERVICE + "/{what:.+}", self._accept),
             web.post("/_faults", self._post_fault),
             web.delete("/_faults", self._delete_faults),
             web.post("/_faults/release", self._release_faults),
             web.get("/_requests", self._get_requests),
-            web.get("/_projects", self._get_projects),
         ]
 
     @web.middleware
     async def _answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         if not self._is_authorized(request):
-            return _refusal(401, "the bearer token is wrong or missing")
+            return refusal(401, "the bearer token is wrong or missing")
         if request.path.startswith(CONTROL):
             return await handler(request)
         number, at = next(self._numbers), datetime.now(UTC)
-        body = _parsed(await request.read())
-        project_id = request.match_info.get("project_id") or _named_project(body)
+        body = parsed(await request.read())
+        project_id = project_of(request, body)
         self.in_hand += 1
         self._changed.beat()
         try:
-            response = await self._faulted(request, project_id) or await _answered(handler, request)
+            response = await self._response(request, handler, project_id)
         finally:
             self.in_hand -= 1
         self._records.append(
             RecordedRequest(
                 number=number,
                 at=at,
-                peer=_port(request),
+                peer=port(request),
                 method=request.method,
                 path=request.path,
                 project_id=project_id,
@@ -187,6 +173,20 @@ class ImbiApi:
         self._changed.beat()
         return response
 
+    async def _response(
+        self, request: web.Request, handler: Handler, project_id: str | None
+    ) -> web.StreamResponse:
+        async def answer() -> web.StreamResponse:
+            try:
+                return await handler(request)
+            except web.HTTPException as error:
+                return refusal(error.status, error.text or error.reason)
+
+        fault = self.faults.take(request.method, request.path, project_id)
+        if fault is None:
+            return await answer()
+        return await misbehave(fault, self.faults, request, answer)
+
     def _is_authorized(self, request: web.Request) -> bool:
         is_service = request.path.startswith(SERVICE + "/")
         token = self._service_token if is_service else self._token
@@ -194,48 +194,11 @@ class ImbiApi:
         given = request.headers.get("Authorization", "").encode(errors="surrogateescape")
         return hmac.compare_digest(given, expected)
 
-    async def _faulted(
-        self, request: web.Request, project_id: str | None
-    ) -> web.StreamResponse | None:
-        fault = self.faults.take(request.path, project_id)
-        if fault is None:
-            return None
-        if fault.kind == "hang":
-            await self.faults.released()
-            return None
-        response = _refusal(fault.status, "a fault was asked for")
-        if fault.retry_after is not None:
-            response.headers["Retry-After"] = f"{fault.retry_after:g}"
-        if fault.location is not None:
-            response.headers["Location"] = fault.location
-        return response
-
-    def _project(self, request: web.Request) -> tuple[tuple[str, str], dict[str, Any]]:
-        key = (request.match_info["org_slug"], request.match_info["project_id"])
-        if key not in self.projects:
-            raise web.HTTPNotFound(text="no such project")
-        return key, self.projects[key]
-
-    async def _get_project(self, request: web.Request) -> web.Response:
-        _, project = self._project(request)
-        return web.json_response(project)
-
-    async def _patch_project(self, request: web.Request) -> web.Response:
-        key, project = self._project(request)
-        # Imbi reads the body as JSON whatever patch type it is called; sonarqube sends plain JSON.
-        if request.content_type not in {"application/json-patch+json", "application/json"}:
-            return _refusal(415, "send application/json-patch+json")
-        try:
-            self.projects[key] = patched(project, _parsed(await request.read()))
-        except PatchRefused as refused:
-            return _refusal(422, str(refused))
-        return web.json_response(self.projects[key])
-
     async def _get_user(self, request: web.Request) -> web.Response:
         key = (request.query.get("plugin_slug", ""), request.query.get("subject", ""))
         email = self.users.get(key)
         if email is None:
-            return _refusal(404, "no such user")
+            return refusal(404, "no such user")
         return web.json_response({"email": email})
 
     async def _accept(self, _request: web.Request) -> web.Response:
@@ -245,7 +208,7 @@ class ImbiApi:
         try:
             self.faults.add(Fault.model_validate_json(await request.read()))
         except ValidationError as error:
-            return _refusal(422, str(error))
+            return refusal(422, str(error))
         return web.Response(status=204)
 
     async def _delete_faults(self, _request: web.Request) -> web.Response:
@@ -260,35 +223,3 @@ class ImbiApi:
         wanted = request.query.get("project_id")
         records = [asdict(one) for one in self.requests if wanted in {None, one.project_id}]
         return web.json_response(records, dumps=lambda data: json.dumps(data, default=str))
-
-    async def _get_projects(self, _request: web.Request) -> web.Response:
-        return web.json_response(list(self.projects.values()))
-
-
-async def _answered(handler: Handler, request: web.Request) -> web.StreamResponse:
-    try:
-        return await handler(request)
-    except web.HTTPException as error:
-        return _refusal(error.status, error.text or error.reason)
-
-
-def _refusal(status: int, detail: str) -> web.Response:
-    return web.json_response({"detail": detail}, status=status)
-
-
-def _port(request: web.Request) -> int:
-    peer = request.get_extra_info("peername")
-    # A client that has gone away has no address any more.
-    return int(peer[1]) if peer else 0
-
-
-def _parsed(body: bytes) -> Any:
-    try:
-        return json.loads(body) if body else None
-    except ValueError:
-        return None
-
-
-def _named_project(body: Any) -> str | None:
-    named = body.get("project_id") if isinstance(body, dict) else None
-    return named if isinstance(named, str) else None

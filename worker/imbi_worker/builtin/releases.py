@@ -1,0 +1,154 @@
+"""The releases of one project in Imbi's API."""
+
+import asyncio
+import json
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from http import HTTPStatus
+from typing import Any, Final
+
+from imbi_sdk.context import PluginContext
+from imbi_sdk.errors import PermanentError, Skip, UpstreamError
+from imbi_worker.builtin.http import imbi_client
+from imbi_worker.identity import Reply, Unanswered
+
+# What a proxy says when Imbi itself may have got the request.
+_LOST_ON_THE_WAY: Final = frozenset({HTTPStatus.BAD_GATEWAY, HTTPStatus.GATEWAY_TIMEOUT})
+# Imbi takes an SBoM of many MB apart before it answers.
+_SBOM_WITHIN: Final = timedelta(seconds=120)
+# An SBoM is an object of long lists: their elements are written one by one.
+_PIECES_DOWN_TO: Final = 2
+
+
+class Releases:
+    """Asks Imbi's API on behalf of *handler*; errors come by kind, as of `ApiClient`."""
+
+    def __init__(self, ctx: PluginContext, handler: str) -> None:
+        self._client = imbi_client()
+        self._project = ("organizations", ctx.org_slug, "projects", ctx.project_id)
+        self._handler = handler
+
+    async def create(self, body: Mapping[str, Any]) -> str | None:
+        """The id of the new release; None when there is such a one already (409)."""
+        reply = await self._client.send(
+            "POST",
+            *self._project,
+            "releases",
+            is_collection=True,
+            body=dict(body),
+            handler=self._handler,
+        )
+        if reply.status == HTTPStatus.CONFLICT:
+            return None
+        self._client.check(reply)
+        return _id(reply, reply.json())
+
+    async def find(self, *, committish: str | None = None, tag: str | None = None) -> str | None:
+        """The id of the first release with that committish and tag, if there is one."""
+        query = {"committish": committish, "tag": tag}
+        reply = await self._client.send(
+            "GET",
+            *self._project,
+            "releases",
+            is_collection=True,
+            query={name: value for name, value in query.items() if value is not None},
+            handler=self._handler,
+        )
+        self._client.check(reply)
+        found = reply.json()
+        if not isinstance(found, list):
+            raise UpstreamError(f"{reply.method} {reply.url} answered with no list of releases")
+        return _id(reply, found[0]) if found else None
+
+    async def record_deployment(
+        self, release_id: str, environment: str, body: Mapping[str, Any]
+    ) -> None:
+        """Write what happened to the release in *environment*.
+
+        A 404 is an `UpstreamError`, and where a proxy has lost the answer `Unanswered`.
+        """
+        reply = await self._client.send(
+            "POST",
+            *self._project,
+            "releases",
+            release_id,
+            "environments",
+            environment,
+            body=dict(body),
+            handler=self._handler,
+        )
+        if reply.status == HTTPStatus.NOT_FOUND:
+            raise UpstreamError(
+                f"{reply.method} {reply.url} answered 404: the release is gone or the "
+                "environment is not known yet"
+            )
+        if reply.status in _LOST_ON_THE_WAY:
+            raise Unanswered(f"{reply.method} {reply.url} answered {reply.status}")
+        self._client.check(reply)
+
+    async def put_sbom(self, release_id: str, document: dict[str, Any]) -> None:
+        """Replace the SBoM of the release."""
+        reply = await self._client.send(
+            "PUT",
+            *self._project,
+            "releases",
+            release_id,
+            "sbom",
+            body=await asyncio.to_thread(_written, document),
+            handler=self._handler,
+            within=_SBOM_WITHIN,
+        )
+        self._client.check(reply)
+
+    async def publish(self, tag: str, *, is_prerelease: bool) -> None:
+        """Publish the release of *tag*; harmless when it is published already.
+
+        Raises `UpstreamError` when Imbi has no such release yet, and `Skip` when
+        somebody has blocked it.
+        """
+        reply = await self._client.send(
+            "POST",
+            *self._project,
+            "deployments",
+            "releases",
+            tag,
+            "publish",
+            body={"prerelease": is_prerelease},
+            handler=self._handler,
+        )
+        if reply.status == HTTPStatus.NOT_FOUND:
+            raise UpstreamError(f"Imbi has no release with the tag {tag!r} yet")
+        if reply.status == HTTPStatus.CONFLICT:
+            raise Skip(f"the release {tag!r} is blocked in Imbi and was not published")
+        self._client.check(reply)
+
+
+def _id(reply: Reply, release: Any) -> str:
+    found = release.get("id") if isinstance(release, dict) else None
+    if not (isinstance(found, str) and found):
+        raise UpstreamError(f"{reply.method} {reply.url} answered with a release that has no id")
+    return found
+
+
+def _written(document: dict[str, Any]) -> bytes:
+    try:
+        return "".join(_pieces(document, _PIECES_DOWN_TO)).encode()
+    except ValueError:
+        pass
+    raise PermanentError("the SBoM has a number that JSON cannot write")
+
+
+def _pieces(value: Any, levels: int) -> Iterator[str]:
+    """JSON text in pieces: in one go the event loop would stand still for 300 ms of 20 MB."""
+    if levels and isinstance(value, dict):
+        for number, (name, member) in enumerate(value.items()):
+            yield f"{',' if number else '{'}{json.dumps(name)}:"
+            yield from _pieces(member, levels - 1)
+        yield "}" if value else "{}"
+    elif levels and isinstance(value, list):
+        for number, element in enumerate(value):
+            yield "," if number else "["
+            yield from _pieces(element, levels - 1)
+        yield "]" if value else "[]"
+    else:
+        yield json.dumps(value, separators=(",", ":"), allow_nan=False)
