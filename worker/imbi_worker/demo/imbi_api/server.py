@@ -41,7 +41,7 @@ class ImbiApi:
 
     *projects* (by organization and id) and *users* (emails by plugin slug and
     subject) are the state, free to read and to change; *in_hand* is how many
-    requests have arrived and are not answered yet.
+    requests have arrived and are not answered yet, *answered* how many are.
     """
 
     def __init__(
@@ -55,6 +55,7 @@ class ImbiApi:
         self.users: dict[tuple[str, str], str] = {}
         self.faults = Faults()
         self.in_hand = 0
+        self.answered = 0
         self._projects = Projects()
         self._releases = Releases(self._projects)
         self._token = token
@@ -157,6 +158,7 @@ class ImbiApi:
             response = await self._response(request, handler, project_id)
         finally:
             self.in_hand -= 1
+        self.answered += 1
         self._records.append(
             RecordedRequest(
                 number=number,
