@@ -11,13 +11,16 @@ from imbi_worker import wiring
 from imbi_worker.cli import files, pages
 from imbi_worker.cli.options import (
     Cursor,
+    DryRun,
     Handler,
     JobId,
     Json,
     Limit,
     Project,
+    Reason,
     ReasonContains,
     WithEvent,
+    Yes,
 )
 from imbi_worker.cli.output import FAILED, OK, Output, age
 from imbi_worker.cli.replaying import Request, is_agreed, plan, replay_all
@@ -100,11 +103,9 @@ def replay(
         Path | None,
         typer.Option(help="Run with this handler_config instead; '-' is stdin."),
     ] = None,
-    reason: Annotated[str | None, typer.Option(help="Why, for the audit; required.")] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would happen; write nothing.")
-    ] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    reason: Reason = None,
+    dry_run: DryRun = False,
+    yes: Yes = False,
     as_json: Json = False,
 ) -> None:
     """Run dead letters again, each at the tail of its lane."""

@@ -1,4 +1,4 @@
-"""`imbi-worker jobs`: what waits, runs and has ended."""
+"""`imbi-worker jobs`: what waits, runs and has ended; cancelled, or run sooner."""
 
 from typing import Annotated
 
@@ -6,33 +6,42 @@ import typer
 
 from imbi_sdk.attempt import Redactor
 from imbi_worker.cli import pages
+from imbi_worker.cli.controlling import Asked, carry_out
 from imbi_worker.cli.options import (
+    AllMatching,
     Cursor,
     Delivery,
+    DryRun,
     Handler,
     JobId,
     Json,
     Limit,
     Project,
+    Reason,
     WithEvent,
+    Yes,
 )
 from imbi_worker.cli.output import Output
 from imbi_worker.cli.session import Session, execute
 from imbi_worker.operations import jobs
+from imbi_worker.operations.explanation import explain
 from imbi_worker.queue.inspection.listing import JobFilter
 from imbi_worker.queue.inspection.views import State
 
 app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
-    help="Look at jobs: waiting, running and ended.",
+    help="Look at jobs, cancel them, run them now.",
 )
+
+Ids = Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Jobs' ids.")]
+StateOption = Annotated[State | None, typer.Option("--state", help="Only jobs of this state.")]
 
 
 @app.command("list")
 def list_jobs(
     *,
-    state: Annotated[State | None, typer.Option(help="Only jobs of this state.")] = None,
+    state: StateOption = None,
     handler: Handler = None,
     project: Project = None,
     delivery: Delivery = None,
@@ -70,3 +79,63 @@ def show(job: JobId, *, with_event: WithEvent = False, as_json: Json = False) ->
             pages.show_report(report, output, with_event=with_event)
 
     execute(work, output)
+
+
+@app.command("why")
+def why(job: JobId, *, as_json: Json = False) -> None:
+    """Say in one sentence why a job is not running."""
+    output = Output(as_json=as_json)
+
+    async def work(session: Session) -> None:
+        found = await explain(session.inspection, job)
+        if as_json:
+            output.record(found)
+        else:
+            output.text(f"{found.state}: {found.text}" if found.text else f"{found.state}")
+
+    execute(work, output)
+
+
+@app.command("cancel")
+def cancel(
+    ids: Ids = None,
+    *,
+    all_matching: AllMatching = False,
+    state: StateOption = None,
+    handler: Handler = None,
+    project: Project = None,
+    delivery: Delivery = None,
+    reason: Reason = None,
+    dry_run: DryRun = False,
+    yes: Yes = False,
+    as_json: Json = False,
+) -> None:
+    """Cancel jobs: waiting, parked, between two attempts, or running.
+
+    A running one ends once its worker has heard of it. Each lane goes on with its next job.
+    """
+    wanted = JobFilter(state, handler, project, delivery)
+    asked = Asked("cancel", ids or (), wanted, all_matching, reason, dry_run, yes)
+    carry_out(asked, Output(as_json=as_json))
+
+
+@app.command("retry")
+def retry(
+    ids: Ids = None,
+    *,
+    all_matching: AllMatching = False,
+    handler: Handler = None,
+    project: Project = None,
+    delivery: Delivery = None,
+    reason: Reason = None,
+    dry_run: DryRun = False,
+    yes: Yes = False,
+    as_json: Json = False,
+) -> None:
+    """Run waiting jobs now, not at the time of their retry.
+
+    Never against the order of a lane, and never through a hold.
+    """
+    wanted = JobFilter(State.WAITING, handler, project, delivery)
+    asked = Asked("run now", ids or (), wanted, all_matching, reason, dry_run, yes)
+    carry_out(asked, Output(as_json=as_json))

@@ -21,3 +21,14 @@ JobId: TypeAlias = Annotated[str, typer.Argument(metavar="ID", help="A job's id.
 WithEvent: TypeAlias = Annotated[
     bool, typer.Option("--event", help="Print the event too, redacted.")
 ]
+Reason: TypeAlias = Annotated[str | None, typer.Option(help="Why, for the audit; required.")]
+DryRun: TypeAlias = Annotated[
+    bool, typer.Option("--dry-run", help="Say what would happen; write nothing.")
+]
+Yes: TypeAlias = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+For: TypeAlias = Annotated[
+    str | None, typer.Option("--for", metavar="DURATION", help="Ends after 30s, 5m, 1h, 2d.")
+]
+AllMatching: TypeAlias = Annotated[
+    bool, typer.Option("--all-matching", help="Every unfinished job, or those the filters name.")
+]

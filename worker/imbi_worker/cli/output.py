@@ -42,8 +42,13 @@ _STYLES: Final = {
     "loaded": "green",
     "accepted": "green",
     "replayed": "green",
+    "due": "green",
     "running": "cyan",
     "revived": "cyan",
+    "asked": "cyan",
+    "behind": "yellow",
+    "held": "yellow",
+    "missing": "red",
     "warning": "yellow",
     "duplicate": "yellow",
     "dead": "red",
@@ -97,6 +102,10 @@ class Output:
     def say(self, text: str) -> None:
         """Something for the person at the terminal."""
         self._talk.print(Text(cleaned(text)), soft_wrap=True)
+
+    def flush(self) -> None:
+        """Let a pipe have what was printed so far, for a command that goes on."""
+        self._out.file.flush()
 
     def more(self, page: Page[Any]) -> None:
         """That a list goes on, and how to go on with it."""
@@ -165,6 +174,11 @@ def age(at: datetime | None) -> str:
     size, unit = next((span for span in _SPANS if abs(seconds) >= span[0]), _SPANS[-1])
     count = int(abs(seconds) // size)
     return f"in {count}{unit}" if seconds < 0 and count else f"{count}{unit} ago"
+
+
+def counted(count: int, noun: str) -> str:
+    """``1 job``, ``2 jobs``."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def cleaned(text: str) -> str:

@@ -64,6 +64,7 @@ def _facts(job: JobView) -> Sequence[tuple[str, str]]:
         ("ended", moment(job.ended)),
         ("worker", job.worker or ""),
         ("replayed by", job.replayed_by or ""),
+        ("cancelled by", job.cancelled_by or ""),
     )
 
 

@@ -24,10 +24,13 @@ VERBS: Final[Mapping[str, str]] = {
 }
 NOUNS: Final[Mapping[str, tuple[str, Mapping[str, str]]]] = {
     "jobs": (
-        "Look at jobs: waiting, running and ended.",
+        "Look at jobs, cancel them, run them now.",
         {
             "list": "List jobs: unfinished ones first, then those that ended, newest first.",
             "show": "Show one job: why it waits, its attempts, its config.",
+            "why": "Say in one sentence why a job is not running.",
+            "cancel": "Cancel jobs: waiting, parked, between two attempts, or running.",
+            "retry": "Run waiting jobs now, not at the time of their retry.",
         },
     ),
     "dead": (
@@ -37,6 +40,29 @@ NOUNS: Final[Mapping[str, tuple[str, Mapping[str, str]]]] = {
             "show": "Show one dead letter: why it died, its attempts, its config.",
             "replay": "Run dead letters again, each at the tail of its lane.",
         },
+    ),
+    "queue": (
+        "Look at the queue, pause and resume it.",
+        {
+            "pause": "Begin no more jobs; what runs goes on.",
+            "resume": "Let jobs begin again, in the order they had.",
+            "drain": "Pause the queue and wait until no job runs; it stays paused.",
+            "stats": "Show the queue in figures, its holds, and how jobs ended.",
+        },
+    ),
+    "holds": (
+        "Look at holds, set and remove them.",
+        {
+            "list": "List every hold: rate limits, pauses and those with an end.",
+            "add": "Hold the queue, an integration or a handler, for a time or until removed.",
+            "remove": (
+                "Remove a hold, a rate limit too, and give its parked jobs back in their order."
+            ),
+        },
+    ),
+    "audit": (
+        "Look at what operators changed.",
+        {"tail": "Print the last changes, the newest at the end."},
     ),
     "plugins": (
         "Look at the plugins installed here.",

@@ -1,6 +1,6 @@
 """Jobs as an operator changes them: cancelled, or run now in place of later."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal, TypeAlias, assert_never
 
@@ -81,7 +81,7 @@ async def all_unfinished(inspection: Inspection, wanted: JobFilter) -> list[str]
 
 async def change(
     inspection: Inspection, verb: Verb, jobs: Sequence[str], by: Mandate, *, scope: str
-) -> AsyncIterator[Sequence[Change]]:
+) -> AsyncGenerator[Sequence[Change], None]:
     """Cancel *jobs*, or run them now, some hundred in a step; *scope* is for the audit.
 
     Interrupted, the steps so far are done; another call goes on.

@@ -1,7 +1,7 @@
 """The queue as a whole: its figures, and its drain."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -43,7 +43,7 @@ async def report(inspection: Inspection) -> QueueReport:
     )
 
 
-async def drained(inspection: Inspection) -> AsyncIterator[int]:
+async def drained(inspection: Inspection) -> AsyncGenerator[int, None]:
     """How many jobs run still, each time that changes, down to 0.
 
     Call it when the queue is held: then nothing begins that it has not seen.

@@ -1,6 +1,6 @@
 """The audit, read: what operators changed, the newest entries and those that come."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -34,7 +34,7 @@ async def newest(inspection: Inspection, limit: int) -> tuple[AuditEntry, ...]:
     return tuple(_entry(id_, fields) for id_, fields in reversed(found))
 
 
-async def coming(inspection: Inspection, after: str) -> AsyncIterator[AuditEntry]:
+async def coming(inspection: Inspection, after: str) -> AsyncGenerator[AuditEntry, None]:
     """Each entry after the one with the id *after*, as it is written; without an end."""
     while True:
         request = ("XREAD", "COUNT", 100, "BLOCK", _LOOK_AGAIN_MS, "STREAMS", keys.AUDIT, after)
