@@ -117,13 +117,13 @@ async def test_every_job_ends_as_the_story_says(demo: Demo, canary: str) -> None
     """Exit code 0, every scene with its sentence, no colour in a pipe, and nothing is left."""
     ended = demo.run()
     assert ended.returncode == 0, ended.stdout + ended.stderr
-    assert "All 17 jobs ended as told" in ended.stdout
+    assert "All 19 jobs ended as told" in ended.stdout
     for scene in STORY:
         assert scene.title in ended.stdout
         assert scene.sentence in ended.stdout
         assert all(claim.value in ended.stdout for claim in scene.claims)
     table = ended.stdout.partition("plain successes")[2]
-    assert len(re.findall(r"^ +ok +\S+ +\S+#\w+", table, re.MULTILINE)) == 17
+    assert len(re.findall(r"^ +ok +\S+ +\S+#\w+", table, re.MULTILINE)) == 19
     assert "\x1b" not in ended.stdout
     assert canary not in ended.stdout + ended.stderr
     await demo.assert_nothing_is_left()
@@ -134,11 +134,11 @@ async def test_a_terminal_shows_the_jobs_as_they_move(demo: Demo) -> None:
     demo.environment = {**demo.environment, "TERM": "xterm-256color", "NO_COLOR": "1"}
     code, shown = await asyncio.to_thread(run_in_terminal, demo)
     assert code == 0, shown
-    assert "of 17 jobs have ended" in shown
+    assert "of 19 jobs have ended" in shown
     assert "its turn comes in its lane" in shown
     assert "is dead: its lease runs out" in shown
     assert re.search(r"held, \d\.\d s to go", shown)
-    assert "All 17 jobs ended as told" in shown
+    assert "All 19 jobs ended as told" in shown
     assert not COLOUR.search(shown)
     await demo.assert_nothing_is_left()
 
@@ -174,11 +174,13 @@ async def test_a_job_that_ends_otherwise_fails_the_demo(
 
 
 async def test_every_body_of_a_folder_succeeds(demo: Demo, folder: Path) -> None:
-    """Two jobs for each of three projects, also for equal bodies; figures as JSON on stdout."""
+    """Three jobs for each of three projects, also for equal bodies; figures as JSON on stdout."""
     ended = demo.run("--deliveries", str(folder), "--json")
     assert ended.returncode == 0, ended.stdout + ended.stderr
     totals = json.loads(ended.stdout)
-    assert (totals["bodies"], totals["jobs"], totals["requests"]) == (3, 18, 18)
+    assert (totals["bodies"], totals["jobs"], totals["requests"]) == (3, 27, 18)
+    # None of the bodies names a commit to create a release of.
+    assert totals["skipped"] == 9
     assert totals["lost"] == []
     assert totals["jobs_per_second"] > 0
     await demo.assert_nothing_is_left()
@@ -252,7 +254,7 @@ async def test_keep_leaves_servers_that_the_command_line_can_use(demo: Demo, fol
     assert len(hidden) == 4
     assert not [secret for secret in hidden if secret in shown or secret in str(command_lines())]
     listed = run_shell(f". {path} && {COMMAND} jobs list --json")
-    assert {job["state"] for job in listed} == {"succeeded"}
+    assert {job["state"] for job in listed} == {"succeeded", "skipped"}
     process.send_signal(signal.SIGINT)
     await asyncio.to_thread(process.communicate, timeout=30)
     assert process.returncode == 0

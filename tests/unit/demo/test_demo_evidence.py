@@ -14,7 +14,7 @@ from imbi_sdk.queue import Enqueued, EnqueuedJob, EnqueueStatus
 from imbi_worker.demo import report
 from imbi_worker.demo.director import Redelivered
 from imbi_worker.demo.evidence import Ended, Evidence, is_kept
-from imbi_worker.demo.imbi_api import RecordedRequest
+from imbi_worker.demo.imbi_api import RecordedRequest, Release
 from imbi_worker.demo.story import (
     HARBOR,
     STORY,
@@ -132,6 +132,32 @@ def test_rules_are_in_order_only_when_none_began_before_another_ended(
 
 
 @pytest.mark.parametrize(
+    ("statuses", "published", "count", "is_right"),
+    [
+        (["success"], 1, 1, True),
+        (["success"], 0, 1, False),
+        (["in_progress"], 1, 1, False),
+        (["success", "success"], 1, 1, False),
+        (["success"], 1, 2, False),
+        ([], 1, 0, False),
+    ],
+)
+def test_a_release_is_there_once_with_its_status_and_published(
+    statuses: list[str], published: int, count: int, *, is_right: bool
+) -> None:
+    """As Imbi has it in the end, whatever the jobs say."""
+    release = Release(
+        id="r-1",
+        committish="c02f9d5",
+        title="v1",
+        deployments=[{"status": status} for status in statuses],
+        published=published,
+    )
+    evidence = replace(make_evidence(make_ended()), releases={HARBOR: [release] * count})
+    assert is_kept(Claim.RELEASED, 1, evidence) is is_right
+
+
+@pytest.mark.parametrize(
     ("second", "status", "is_right"), [(3, 429, True), (2, 429, False), (3, 202, False)]
 )
 def test_a_hold_is_kept_only_when_nothing_was_sent_before_retry_after(
@@ -207,7 +233,7 @@ def test_no_two_jobs_of_the_story_could_be_taken_for_each_other() -> None:
         for project in act.projects
         for part in act.parts
     ]
-    assert len(known_by) == len(set(known_by)) == 17
+    assert len(known_by) == len(set(known_by)) == 19
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,8 @@
-"""All bodies of a folder through the whole path, each for three projects, and none lost."""
+"""All bodies of a folder through the whole path, each for three projects, and none lost.
+
+Each updates the projects, notifies the service and creates a release of the commit that it
+names, if it names one; a deployment status is written to the release, which is then published.
+"""
 
 import asyncio
 import json
@@ -19,13 +23,15 @@ from imbi_worker.demo.bodies import SERVICE, Body
 from imbi_worker.demo.cancellation import cancellable, stop
 from imbi_worker.demo.director import WEBHOOK, target
 from imbi_worker.demo.imbi_api import ImbiApi
+from imbi_worker.demo.rules import ADD_DEPLOYMENT_EVENT, CREATE_RELEASE, PUBLISH_RELEASE
 from imbi_worker.demo.show import Wishes, announce, keep, show_logs
 from imbi_worker.demo.stage import Stage, set_up
 from imbi_worker.demo.story import GITHUB, NOTIFY, ORGANIZATION, PROJECTS
 from imbi_worker.queue.inspection.views import JobView, State
 
 _FIELD: Final = "deliveries"
-_RULES: Final = 2
+# What these send names the body.
+_MARKED: Final = frozenset({UPDATE, NOTIFY})
 _LOOK_SECONDS: Final = 0.05
 _STALLED_AFTER: Final = timedelta(seconds=20)
 _READ_AT_ONCE: Final = 500
@@ -51,6 +57,7 @@ class Totals:
     bodies: int
     jobs: int
     requests: int
+    skipped: int
     took: timedelta
     lost: tuple[str, ...]
 
@@ -60,7 +67,7 @@ class Totals:
 
 
 async def run_batch(bodies: Sequence[Body], wishes: Wishes) -> bool:
-    """Run *bodies*; whether every job succeeded and the stand-in has seen each exactly once.
+    """Run *bodies*; whether every job ended well and the stand-in has seen each exactly once.
 
     :raises imbi_worker.embedded.EmbeddedServerError: a server is not installed or does not start
     :raises imbi_worker.demo.crew.CrewError: a worker does not start
@@ -74,12 +81,14 @@ async def run_batch(bodies: Sequence[Body], wishes: Wishes) -> bool:
         began = time.monotonic()
         sent = await cancellable(_send(stage, bodies, console))
         took = timedelta(seconds=time.monotonic() - began)
+        views = await cancellable(_views(stage, sent))
         totals = Totals(
             bodies=len(bodies),
             jobs=len(sent),
             requests=len(stage.api.requests),
+            skipped=sum(view.state is State.SKIPPED for view in views.values()),
             took=took,
-            lost=tuple(await cancellable(_lost(stage, sent))),
+            lost=tuple(_lost(stage.api, sent, views)),
         )
         _tell(console, wishes, totals)
         if totals.lost:
@@ -93,7 +102,7 @@ async def _send(stage: Stage, bodies: Sequence[Body], console: Console) -> list[
     """Enqueue everything, and return when it has ended or nothing has moved for long."""
     sent: list[Sent] = []
     with Progress(console=console, disable=not console.is_terminal, transient=True) as progress:
-        count = len(bodies) * len(PROJECTS) * _RULES
+        count = len(PROJECTS) * sum(len(_rules(body)) for body in bodies)
         bar = progress.add_task("jobs", total=count)
         watching = asyncio.create_task(
             _until_ended(stage, count, lambda ended: progress.update(bar, completed=ended))
@@ -107,23 +116,29 @@ async def _send(stage: Stage, bodies: Sequence[Body], console: Console) -> list[
     return sent
 
 
-async def _enqueue(stage: Stage, body: Body) -> list[Sent]:
+def _rules(body: Body) -> list[WebhookRule]:
+    """Those whose filters the body would pass."""
     path = f"/{_FIELD}/{body.name.replace('~', '~0')}"
+    # Every event has a type, whatever its body.
+    rules = [
+        (UPDATE, json.dumps([{"path": path, "from": "/type"}])),
+        (NOTIFY, json.dumps({"message": body.name})),
+        CREATE_RELEASE,
+    ]
+    if isinstance(body.event["payload"].get("deployment_status"), dict):
+        rules += [ADD_DEPLOYMENT_EVENT, PUBLISH_RELEASE]
+    return [
+        WebhookRule(handler=handler, ordinal=ordinal, handler_config=config)
+        for ordinal, (handler, config) in enumerate(rules, 1)
+    ]
+
+
+async def _enqueue(stage: Stage, body: Body) -> list[Sent]:
     answer = await stage.queue.enqueue_delivery(
         delivery=body.delivery,
         webhook_id=WEBHOOK,
         event=body.event,
-        rules=[
-            # Every event has a type, whatever its body.
-            WebhookRule(
-                handler=UPDATE,
-                ordinal=1,
-                handler_config=json.dumps([{"path": path, "from": "/type"}]),
-            ),
-            WebhookRule(
-                handler=NOTIFY, ordinal=2, handler_config=json.dumps({"message": body.name})
-            ),
-        ],
+        rules=_rules(body),
         targets=[target(project, SERVICE, body.external_identifier) for project in PROJECTS],
         plugin_ids={NOTIFY.partition("#")[0]: GITHUB},
     )
@@ -148,13 +163,17 @@ async def _ended(stage: Stage) -> int:
     return sum(count for name, count in counters.items() if name.partition(":")[0] in ends)
 
 
-async def _lost(stage: Stage, sent: Sequence[Sent]) -> list[str]:
-    """What did not end as it must, by Redis or by the stand-in's own records."""
+async def _views(stage: Stage, sent: Sequence[Sent]) -> dict[str, JobView]:
     views: dict[str, JobView] = {}
     for start in range(0, len(sent), _READ_AT_ONCE):
         part = [one.job for one in sent[start : start + _READ_AT_ONCE]]
         views |= await stage.inspection.jobs(part)
-    seen = _seen(stage.api)
+    return views
+
+
+def _lost(api: ImbiApi, sent: Sequence[Sent], views: Mapping[str, JobView]) -> list[str]:
+    """What did not end as it must, by Redis or by the stand-in's own records."""
+    seen = _seen(api)
     lost: list[str] = []
     for one in sent:
         flaw = _flaw(one, views.get(one.job), seen)
@@ -166,18 +185,20 @@ async def _lost(stage: Stage, sent: Sequence[Sent]) -> list[str]:
 def _flaw(one: Sent, view: JobView | None, seen: Mapping[tuple[str, str, str], int]) -> str:
     if view is None:
         return "Redis knows nothing of its job"
-    if view.state is not State.SUCCEEDED:
+    # Bodies that name no commit, and statuses that publish nothing, are skipped with a reason.
+    is_marked = one.handler in _MARKED
+    if view.state is not State.SUCCEEDED and (is_marked or view.state is not State.SKIPPED):
         why = view.wait.text if view.wait else f"{view.reason} {view.error}".strip()
         return f"{view.state} ({why})"
     times = seen[one.project, one.handler, one.body.name]
-    return "" if times == 1 else f"the stand-in has seen it {times} times"
+    return f"the stand-in has seen it {times} times" if is_marked and times != 1 else ""
 
 
 def _seen(api: ImbiApi) -> Counter[tuple[str, str, str]]:
     """How often each body was answered with a success, by project, handler and file name."""
     seen: Counter[tuple[str, str, str]] = Counter()
     for request in api.requests:
-        if request.status < 300 and request.project_id and request.handler:  # noqa: PLR2004 - a status
+        if request.status < 300 and request.project_id and request.handler in _MARKED:  # noqa: PLR2004 - a status
             seen[request.project_id, request.handler, _name_in(request.body)] += 1
     return seen
 
@@ -194,6 +215,7 @@ def _tell(console: Console, wishes: Wishes, totals: Totals) -> None:
         told = {
             "bodies": totals.bodies,
             "jobs": totals.jobs,
+            "skipped": totals.skipped,
             "requests": totals.requests,
             "seconds": round(totals.took.total_seconds(), 3),
             "jobs_per_second": round(totals.jobs_per_second, 1),
@@ -207,7 +229,8 @@ def _tell(console: Console, wishes: Wishes, totals: Totals) -> None:
         f" {totals.took.total_seconds():.1f} s, {totals.jobs_per_second:,.0f} jobs/s."
     )
     if not totals.lost:
-        console.print("Every job succeeded; nothing was lost.", style="bold green")
+        nothing = f" ({totals.skipped:,} had nothing to do)" if totals.skipped else ""
+        console.print(f"Every job ended well{nothing}; nothing was lost.", style="bold green")
         return
     console.print(f"{len(totals.lost):,} jobs are lost:", style="bold red")
     for line in totals.lost[:_LOST_SHOWN]:

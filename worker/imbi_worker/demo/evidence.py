@@ -1,16 +1,16 @@
 """What every job came to, read back from Redis and the stand-in, and held against the story."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, assert_never
 
 from imbi_sdk.queue import EnqueueStatus
 from imbi_worker.demo.crew import Worker
 from imbi_worker.demo.director import Redelivered
-from imbi_worker.demo.imbi_api import RecordedRequest
+from imbi_worker.demo.imbi_api import RecordedRequest, Release
 from imbi_worker.demo.stage import Stage
-from imbi_worker.demo.story import RETRY_AFTER, Claim, mark_of
+from imbi_worker.demo.story import ORGANIZATION, PROJECTS, RETRY_AFTER, Claim, mark_of
 from imbi_worker.demo.watch import Cast
 from imbi_worker.queue.inspection.views import State, StoredJob
 
@@ -57,13 +57,17 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """All that is known when the curtain has fallen; *killed* are ids of workers."""
+    """All that is known when the curtain has fallen.
+
+    *killed* are ids of workers, *releases* what Imbi has, by project.
+    """
 
     ended: tuple[Ended, ...]
     redelivered: tuple[Redelivered, ...]
     jobs_of_deliveries: Mapping[str, int]
     duplicates: int
     killed: frozenset[str]
+    releases: Mapping[str, Sequence[Release]] = field(default_factory=dict)
 
     def scene(self, number: int) -> tuple[Ended, ...]:
         return tuple(one for one in self.ended if one.member.scene == number)
@@ -93,6 +97,9 @@ async def gather(
         jobs_of_deliveries={name: len(view.jobs) for name, view in views.items() if view},
         duplicates=stats.counters.get("duplicates", 0),
         killed=frozenset(name for name, worker in workers.items() if _is_killed(worker)),
+        releases={
+            project: tuple(stage.api.releases(ORGANIZATION, project)) for project in PROJECTS
+        },
     )
 
 
@@ -119,6 +126,9 @@ def is_kept(claim: Claim, scene: int, evidence: Evidence) -> bool:
         case Claim.BY_ANOTHER:
             workers = [one.worker for job in jobs if job.stored for one in job.stored.attempts]
             return [worker in evidence.killed for worker in workers] == [True, False]
+        case Claim.RELEASED:
+            projects = {job.member.project for job in jobs}
+            return all(_is_released(evidence.releases.get(name, ())) for name in projects)
         case Claim.DROPPED:
             return _is_dropped(scene, evidence)
         case _:
@@ -126,8 +136,15 @@ def is_kept(claim: Claim, scene: int, evidence: Evidence) -> bool:
 
 
 def _is_in_order(jobs: Sequence[Ended]) -> bool:
-    told = [(job.member.part.mark, phase) for job in jobs for phase in ("start", "end")]
-    return told == [(mark_of(one.body), one.body.get("phase")) for one in _requests(jobs)]
+    numbers = [request.number for job in jobs for request in job.requests]
+    return all(job.requests for job in jobs) and numbers == sorted(numbers)
+
+
+def _is_released(releases: Sequence[Release]) -> bool:
+    if len(releases) != 1:
+        return False
+    statuses = [one["status"] for one in releases[0].deployments]
+    return statuses == ["success"] and releases[0].published > 0
 
 
 def _is_held(jobs: Sequence[Ended]) -> bool:

@@ -18,7 +18,7 @@ from imbi_worker.demo.story import Claim, Scene
 from imbi_worker.demo.view import named, styled
 
 _INDENT = 4
-_WIDTHS = (5, 12, 30, 9, 36)
+_WIDTHS = (5, 12, 36, 9, 30)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from typing import Any, Final, TypeAlias
 from imbi_sdk.attempt import DeathReason
 from imbi_worker.builtin.update_project import HANDLER as UPDATE
 from imbi_worker.demo.imbi_api import Fault
+from imbi_worker.demo.rules import ADD_DEPLOYMENT_EVENT, CREATE_RELEASE, PUBLISH_RELEASE
 from imbi_worker.queue.inspection.views import State
 
 ORGANIZATION: Final = "tidewater"
@@ -112,6 +113,7 @@ class Claim(StrEnum):
     IN_ORDER = "each rule began after the one before it had ended"
     HELD = "nothing was sent for the integration before Retry-After was over"
     BY_ANOTHER = "another worker finished what the killed one had begun"
+    RELEASED = "Imbi has the release once, with the status of its deployment, published"
     DROPPED = "no job was added, and every job of the redelivery was counted as a duplicate"
 
 
@@ -142,8 +144,17 @@ def work(mark: str, seconds: float, told: Told) -> Part:
     return Part(WORK, _text({"label": mark, "seconds": seconds}), mark, told)
 
 
+def deployment(create: Told) -> tuple[Part, Part, Part]:
+    """The three rules of a deployment. The one kind of part without a mark: once a project."""
+    return (
+        Part(*CREATE_RELEASE, "", create),
+        Part(*ADD_DEPLOYMENT_EVENT, "", Told(answers=(200, 201))),
+        Part(*PUBLISH_RELEASE, "", Told(answers=(200,))),
+    )
+
+
 def mark_of(body: Any) -> str:
-    """The mark in the body of a request that one of the three actions above has sent."""
+    """The mark in the body of a request that an action of a marked part has sent."""
     if isinstance(body, list) and body:
         return str(body[0].get("path", "")).removeprefix("/")
     if isinstance(body, dict):
@@ -190,38 +201,25 @@ STORY: Final = (
         claims=(Claim.BY_ANOTHER,),
     ),
     Scene(
-        "rules in order",
-        "Three rules of one delivery run one after the other, though two workers are free.",
+        "a deployment, in order",
+        "Create its release, write its status, publish it: one after the other, on two workers.",
+        opening=(
+            Deliver("github-deployment-status", (HARBOR,), deployment(create=Told(answers=(201,)))),
+        ),
+        claims=(Claim.IN_ORDER, Claim.RELEASED),
+    ),
+    Scene(
+        "a 503 to the first of three rules",
+        "Imbi cannot create the release now: the other two rules wait for it, nothing is dropped.",
         opening=(
             Deliver(
                 "github-deployment-status",
-                (HARBOR,),
-                (
-                    work("1-create-release", 0.6, _service_answers(202, 202)),
-                    work("2-add-event", 0.3, _service_answers(202, 202)),
-                    work("3-announce", 0.0, _service_answers(202, 202)),
-                ),
+                (TIDES,),
+                deployment(create=Told(attempts=("retry", "succeeded"), answers=(503, 201))),
+                faults=(Fault(status=503, project_id=TIDES, method="POST", path="/organizations"),),
             ),
         ),
-        claims=(Claim.IN_ORDER,),
-    ),
-    Scene(
-        "a 503, then its retry",
-        "Imbi's API answers 503 once: the attempt is counted, and the second one succeeds.",
-        opening=(
-            Deliver(
-                "github-pull-request",
-                (HARBOR,),
-                (
-                    update(
-                        "last_merge",
-                        "/payload/pull_request/merge_commit_sha",
-                        Told(attempts=("retry", "succeeded"), answers=(503, 200)),
-                    ),
-                ),
-                faults=(Fault(status=503, project_id=HARBOR, path="/organizations"),),
-            ),
-        ),
+        claims=(Claim.IN_ORDER, Claim.RELEASED),
     ),
     Scene(
         "a 429 holds the integration",
@@ -324,7 +322,9 @@ STORY: Final = (
                         Told(attempts=("dead", "succeeded"), answers=(404, 200)),
                     ),
                 ),
-                faults=(Fault(status=404, project_id=TIDES, path="/organizations"),),
+                faults=(
+                    Fault(status=404, project_id=TIDES, method="PATCH", path="/organizations"),
+                ),
             ),
         ),
         sequel=(Replay(),),

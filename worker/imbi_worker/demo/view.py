@@ -16,7 +16,7 @@ from imbi_worker.demo.story import Part, Scene
 from imbi_worker.demo.watch import Cast, Snapshot
 from imbi_worker.queue.inspection.views import JobView, State, Wait
 
-_COLUMNS = (("#", 2), ("project", 12), ("handler", 30), ("state", 9), ("", 40))
+_COLUMNS = (("#", 2), ("project", 12), ("handler", 36), ("state", 9), ("", 34))
 _STYLES = {
     State.WAITING: "yellow",
     State.RUNNING: "cyan",
@@ -30,7 +30,7 @@ _STYLES = {
 def named(part: Part) -> Text:
     """The handler, and where there is room for it the mark, which tells two jobs apart."""
     text = Text(part.handler)
-    if part.handler != UPDATE:
+    if part.handler != UPDATE and part.mark:
         text.append(f" {part.mark}", style="dim")
     return text
 
@@ -117,7 +117,7 @@ class PlainView:
                 self._told[job.id] = told
                 self._console.print(
                     f"{snapshot.elapsed.total_seconds():5.1f} s  #{member.scene:<2}"
-                    f" {member.project:<12} {named(member.part).plain:<30} {job.state.value:<9}"
+                    f" {member.project:<12} {named(member.part).plain:<36} {job.state.value:<9}"
                     f" {now(job, self._crew, snapshot.at)}".rstrip(),
                     soft_wrap=True,
                     highlight=False,
