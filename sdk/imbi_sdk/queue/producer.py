@@ -10,8 +10,14 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from pydantic import ValidationError
+from redis.exceptions import (
+    ClusterDownError,
+    MasterDownError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    ResponseError,
+)
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from imbi_sdk.queue import keys
@@ -35,6 +41,9 @@ _ENQUEUE = load_script("enqueue")
 JOBS_PER_CALL = 1_000
 # A lost connection: the call is repeated under its nonce, so nothing is enqueued twice.
 _PAUSES = (0.05, 0.2, 0.5)
+_AWAY = (RedisConnectionError, RedisTimeoutError, OSError)
+# A failover is under way: another server may be asked in a moment.
+_DEMOTED = (ReadOnlyError, MasterDownError, ClusterDownError)
 
 
 class QueueError(Exception):
@@ -42,7 +51,7 @@ class QueueError(Exception):
 
 
 class QueueUnavailable(QueueError):  # noqa: N818 - reads as what it is at the call
-    """Redis does not answer. Answer the sender with a 5xx, or try again with the same nonce."""
+    """Redis is away, or full. Answer the sender with a 503, or try again with the same nonce."""
 
 
 class EnqueueStatus(StrEnum):
@@ -149,8 +158,8 @@ class ActionQueue:
         repeat with the same *nonce* completes what an earlier try began.
 
         :raises InvalidDelivery: nothing was enqueued; names the place
-        :raises QueueUnavailable: Redis does not answer; safe to repeat with *nonce*
-        :raises QueueError: Redis refused, e.g. it is full or holds another layout
+        :raises QueueUnavailable: Redis is away or full; safe to repeat with *nonce*
+        :raises QueueError: Redis refused, e.g. it holds another layout
         """
         batch = _Batch(
             delivery=delivery,
@@ -191,8 +200,8 @@ class ActionQueue:
         *event_row* the delivery has no row in the feed.
 
         :raises InvalidDelivery: nothing was enqueued; names the place
-        :raises QueueUnavailable: Redis does not answer; answer the sender with a 503
-        :raises QueueError: Redis refused, e.g. it is full or holds another layout
+        :raises QueueUnavailable: Redis is away or full; answer the sender with a 503
+        :raises QueueError: Redis refused, e.g. it holds another layout
         """
         del service_endpoint, service_plugins  # a job must not say where a credential goes
         handed = handed_over(
@@ -257,16 +266,29 @@ class ActionQueue:
             try:
                 reply = await _ENQUEUE(self._redis, [self._queue], args)
                 return reply.decode() if isinstance(reply, bytes) else str(reply)
-            except (RedisConnectionError, RedisTimeoutError, OSError) as error:
+            except (*_AWAY, *_DEMOTED) as error:
                 if pause is None:
                     raise QueueUnavailable(
                         f"Redis does not answer ({type(error).__name__}): answer the sender with"
                         " a 5xx so that it delivers again, or repeat with the same nonce"
                     ) from None
+                if isinstance(error, ReadOnlyError):
+                    await self._leave()
                 await asyncio.sleep(pause)
+            except OutOfMemoryError:
+                raise QueueUnavailable(
+                    "Redis is full (maxmemory) and takes no delivery: answer the sender with a 5xx"
+                    " so that it delivers again, and give Redis more memory or add workers"
+                ) from None
             except ResponseError as error:
                 raise QueueError(f"Redis refused the delivery: {error}") from None
         raise AssertionError("unreachable")
+
+    async def _leave(self) -> None:
+        """A demoted primary keeps its connections; a new one finds the new primary."""
+        pool = getattr(self._redis, "connection_pool", None)
+        if pool is not None:
+            await pool.disconnect(inuse_connections=False)
 
 
 def _answer(job: ActionJob, letter: str) -> EnqueuedJob:

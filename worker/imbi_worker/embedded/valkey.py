@@ -2,9 +2,11 @@
 
 import importlib
 import socket
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Literal
+from types import MappingProxyType
+from typing import Final, Literal
 
 from .child import EmbeddedServerError
 from .lifetime import EmbeddedServer
@@ -12,13 +14,15 @@ from .lifetime import EmbeddedServer
 NAME = "The embedded Valkey"
 START_LIMIT = timedelta(seconds=10)
 PROBE_SECONDS = 1.0
+_AS_IT_IS: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 class Valkey(EmbeddedServer):
     """One Valkey server. Keeps nothing on disk unless *appendonly*.
 
     *directory* holds the append-only file and stays; without it the file lives in the server's
-    own directory and goes with it.
+    own directory and goes with it. *settings* are Valkey's own and stand above ours, e.g. a
+    ``port`` for a replica to follow; they hold from the next start or restart on.
     """
 
     def __init__(
@@ -27,10 +31,12 @@ class Valkey(EmbeddedServer):
         *,
         appendonly: bool = False,
         appendfsync: Literal["always", "everysec", "no"] = "everysec",
+        settings: Mapping[str, str] = _AS_IT_IS,
     ) -> None:
         self._data = directory
         self._appendonly = appendonly
         self._appendfsync = appendfsync
+        self.settings = dict(settings)
         super().__init__(NAME)
 
     @property
@@ -65,6 +71,7 @@ class Valkey(EmbeddedServer):
             "appendonly": "yes" if self._appendonly else "no",
             "appendfsync": self._appendfsync,
             "enable-debug-command": "local",
+            **self.settings,
         }
         child.start([str(program), *(word for k, v in options.items() for word in (f"--{k}", v))])
         child.wait_for(self.answers, "answered PING", START_LIMIT)

@@ -10,8 +10,14 @@ import redis as blocking
 from arq.connections import ArqRedis
 from pydantic import SecretStr
 from redis import asyncio as aioredis
+from redis.exceptions import (
+    ClusterDownError,
+    MasterDownError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    ResponseError,
+)
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from imbi_sdk.queue import arq_deserializer, arq_serializer
@@ -19,7 +25,9 @@ from imbi_worker.queue.packing import PACKING
 
 _SCHEMES = {"valkey": "redis", "valkeys": "rediss"}
 # Replies that pass: a failover, a restart that still loads, a Redis that is full.
-_PASSING = ("READONLY", "LOADING", "MASTERDOWN", "OOM", "TRYAGAIN", "BUSY", "NOREPLICAS", "MISCONF")
+# redis-py 5.3 makes classes of some, whose texts no longer begin with the code.
+_PASSING = (ReadOnlyError, OutOfMemoryError, MasterDownError, ClusterDownError)
+_PASSING_CODES = ("BUSY", "NOREPLICAS", "MISCONF")
 
 
 class RedisAddressError(ValueError):
@@ -55,9 +63,9 @@ def connect_blocking(url: SecretStr) -> blocking.Redis:
 
 def is_passing(error: BaseException) -> bool:
     """Whether the same call may succeed later: Redis is away, full, loading or demoted."""
-    if isinstance(error, RedisConnectionError | RedisTimeoutError | OSError):
+    if isinstance(error, (RedisConnectionError, RedisTimeoutError, OSError, *_PASSING)):
         return True
-    return isinstance(error, ResponseError) and str(error).startswith(_PASSING)
+    return isinstance(error, ResponseError) and str(error).startswith(_PASSING_CODES)
 
 
 def _options(url: SecretStr) -> tuple[str, dict[str, Any]]:

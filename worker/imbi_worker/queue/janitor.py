@@ -14,6 +14,8 @@ from imbi_worker.queue.claims import SCRIPTS
 _JANITOR = load_script("janitor", SCRIPTS)
 _LOG = structlog.get_logger("imbi_worker.queue")
 PAUSE = timedelta(seconds=30)
+# As in the script: after a full round the next one need not wait.
+TRIMMED_AT_ONCE = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +45,21 @@ class Janitor:
         self._retention = retention
         self._pause = pause
         self._cursor = "0"
+        self._is_failing = False
 
     async def run(self) -> None:
         """Until cancelled."""
         while True:
             await asyncio.sleep(self._pause.total_seconds())
             try:
-                await self.tidy()
+                while (await self.tidy())[0] >= TRIMMED_AT_ONCE:
+                    pass
             except (RedisError, OSError) as error:
-                _LOG.warning("janitor.failed", error=type(error).__name__)
+                if not self._is_failing:
+                    _LOG.warning("janitor.failed", error=type(error).__name__)
+                self._is_failing = True
+            else:
+                self._is_failing = False
 
     async def tidy(self) -> tuple[int, list[str]]:
         """One round: how many dead letters were trimmed, and the kinds of what was repaired."""

@@ -18,7 +18,7 @@ from typing import Any
 
 import structlog
 from redis import Redis
-from redis.exceptions import NoScriptError, RedisError
+from redis.exceptions import NoScriptError, ReadOnlyError, RedisError
 
 from imbi_sdk.queue import keys
 from imbi_sdk.queue.scripts import load_script
@@ -41,7 +41,10 @@ class Lease:
 
 
 class Watchdog:
-    """Renews every lease each third of its length, in one call for all."""
+    """Renews every lease each third of its length, in one call for all.
+
+    *on_lost* hears, on the loop, of the jobs that another worker has taken or ended.
+    """
 
     def __init__(
         self,
@@ -67,11 +70,19 @@ class Watchdog:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._loop_thread = 0
         self._thread: threading.Thread | None = None
+        self._renewed = time.monotonic()
+        self._is_failing = False
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether leases may have run out: Redis is away, or this process has stood still."""
+        return time.monotonic() - self._renewed > 2 * self._pause
 
     def start(self) -> None:
         """From the loop's thread."""
         self._loop = asyncio.get_running_loop()
         self._loop_thread = threading.get_ident()
+        self._renewed = time.monotonic()
         self._see_loop()
         self._thread = threading.Thread(target=self._run, name="imbi-watchdog", daemon=True)
         self._thread.start()
@@ -131,24 +142,48 @@ class Watchdog:
     def _renew(self, now: float) -> bool:
         with self._lock:
             held = [(job, lease.token) for job, lease in self._leases.items() if lease.until > now]
-        if not held:
-            return True
+        if held and not self._renew_all(held):
+            return False
+        self._renewed = time.monotonic()
+        return True
+
+    def _renew_all(self, held: Sequence[tuple[str, str]]) -> bool:
         flat = [text for pair in held for text in pair]
         try:
             replies = self._call([keys.LAYOUT, self._lease_ms, *flat])
         except (RedisError, OSError) as error:
-            _LOG.warning("renewal.failed", jobs=len(held), error=type(error).__name__)
+            if not self._is_failing:
+                _LOG.warning("renewal.failed", jobs=len(held), error=type(error).__name__)
+            self._is_failing = True
             return False
-        lost = [job for (job, _), reply in zip(held, replies, strict=True) if reply == 0]
+        if self._is_failing:
+            _LOG.info("renewal.resumed", jobs=len(held))
+        self._is_failing = False
+        lost = [pair for pair, reply in zip(held, replies, strict=True) if reply == 0]
         if lost and self._loop is not None:
-            self._loop.call_soon_threadsafe(self._on_lost, lost)
+            self._loop.call_soon_threadsafe(self._tell_lost, lost)
         return True
+
+    def _tell_lost(self, refused: Sequence[tuple[str, str]]) -> None:
+        # A job that was claimed anew meanwhile, by this very worker, is held under another token.
+        with self._lock:
+            lost = [
+                job
+                for job, token in refused
+                if job in self._leases and self._leases[job].token == token
+            ]
+        if lost:
+            self._on_lost(lost)
 
     def _call(self, arguments: Sequence[Any]) -> Sequence[int]:
         try:
             reply: Any = self._redis.evalsha(_RENEW.sha, 1, self._queue, *arguments)
         except NoScriptError:
             reply = self._redis.eval(_RENEW.source, 1, self._queue, *arguments)
+        except ReadOnlyError:
+            # A demoted primary keeps its connections; a new one finds the new primary.
+            self._redis.connection_pool.disconnect()
+            raise
         return [int(entry) for entry in reply]
 
     def _name_blocker(self, seconds: float) -> None:

@@ -1,4 +1,4 @@
-"""Connections that let hiredis pack commands.
+"""Connections that let hiredis pack commands, and that leave a primary that is none any more.
 
 redis-py 5.3 packs asynchronous commands in Python, 0.8 us an argument; a batch has
 thousands of them. Its blocking client hands the same work to hiredis, and so do these.
@@ -14,6 +14,7 @@ from redis.asyncio.connection import (
     SSLConnection,
     UnixDomainSocketConnection,
 )
+from redis.exceptions import ReadOnlyError
 
 
 class _Packing(AbstractConnection):
@@ -21,6 +22,14 @@ class _Packing(AbstractConnection):
         # "CLIENT SETINFO" and the like are two words in one argument.
         words = args[0].split() if isinstance(args[0], str) else [args[0]]
         return [hiredis.pack_command((*words, *args[1:]))]
+
+    async def read_response(self, *args: Any, **options: Any) -> Any:
+        try:
+            return await super().read_response(*args, **options)
+        except ReadOnlyError:
+            # A demoted primary keeps its connections; a new one finds the new primary.
+            await self.disconnect(nowait=True)
+            raise
 
 
 class _Plain(_Packing, Connection):

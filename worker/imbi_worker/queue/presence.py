@@ -2,7 +2,7 @@
 
 import asyncio
 import platform
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
@@ -11,11 +11,16 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from imbi_sdk.queue import keys
+from imbi_sdk.queue import QueueError, keys
+from imbi_worker.queue.inspection.health import RedisFacts, redis_facts
 
 _LOG = structlog.get_logger("imbi_worker.queue")
 INTERVAL_SECONDS = 10
 _EXPIRY_MS = 30_000
+_HINTS = {
+    "redis.evicts": "CONFIG SET maxmemory-policy noeviction: an evicted job is a lost job",
+    "redis.forgets": "CONFIG SET appendonly yes: without it a restart of Redis loses jobs",
+}
 
 
 class Presence:
@@ -49,13 +54,28 @@ class Presence:
         return f"{self._queue}:health-check:{self._worker}"
 
     async def run(self) -> None:
-        """Until cancelled. A beat that fails is repeated with the next."""
+        """Until cancelled. A beat that fails is repeated with the next.
+
+        Whenever Redis has begun to answer, it is looked at: after a failover another
+        server may stand there.
+        """
+        is_heard: bool | None = None
         while True:
             try:
                 await self.beat()
-            except (RedisError, OSError) as error:
-                _LOG.warning("heartbeat.failed", error=type(error).__name__)
+                if not is_heard:
+                    await self.look_at_redis()
+                    is_heard = True
+            except (RedisError, OSError, QueueError) as error:
+                if is_heard is not False:
+                    _LOG.warning("heartbeat.failed", error=type(error).__name__)
+                is_heard = False
             await asyncio.sleep(INTERVAL_SECONDS)
+
+    async def look_at_redis(self) -> None:
+        """Warn of a Redis that would lose jobs: one that evicts, or that keeps nothing on disk."""
+        for event, detail in _dangers(await redis_facts(self._redis)):
+            _LOG.warning(event, detail=detail, hint=_HINTS[event])
 
     async def beat(self) -> None:
         now = _now_ms()
@@ -75,6 +95,15 @@ class Presence:
         """A clean goodbye; after a crash the heartbeat just runs out."""
         await self._redis.zrem(keys.WORKERS, self._worker)
         await self._redis.delete(f"{keys.WORKER}{self._worker}", self.health_key)
+
+
+def _dangers(facts: RedisFacts) -> Iterator[tuple[str, str]]:
+    if facts.policy not in {None, "noeviction"}:
+        yield "redis.evicts", f"maxmemory-policy is {facts.policy}"
+    if facts.persistence == "none":
+        yield "redis.forgets", "nothing is kept on disk"
+    elif facts.persistence == "snapshots":
+        yield "redis.forgets", "there are snapshots only, which lose the minutes since the last one"
 
 
 def _arq_health(report: Mapping[str, str | int]) -> str:
