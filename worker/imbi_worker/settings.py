@@ -175,6 +175,10 @@ class Settings(BaseSettings):
     import_timeout: Duration = Field(
         timedelta(seconds=30), description="how long a plugin may take to load; then it is refused"
     )
+    gateway_compat: bool = Field(
+        default=False,
+        description="read credentials as Imbi's gateway does, and not as its plugin reference says",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="least level that is logged"
     )

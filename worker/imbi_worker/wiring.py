@@ -16,7 +16,12 @@ from imbi_sdk.queue.delivery import Lane, by_project, by_project_and_plugin, wit
 from imbi_sdk.queue.job import ActionJob
 from imbi_sdk.registry import LoadResult, list_plugins, load_plugins
 from imbi_worker import builtin
-from imbi_worker.dispatch import Dispatcher, InstalledPlugins, StoredCredentials
+from imbi_worker.dispatch import (
+    Dispatcher,
+    GatewayCredentials,
+    InstalledPlugins,
+    StoredCredentials,
+)
 from imbi_worker.embedded import embedded_servers
 from imbi_worker.graph import GraphAddress, Neo4jGraph, OpenGraph, UnknownStore, find_adapter
 from imbi_worker.identity import ApiAddress, ImbiIdentity
@@ -232,7 +237,7 @@ def _dispatcher(settings: Settings, graph: OpenGraph, redactor: Redactor) -> Dis
     return Dispatcher(
         registry=InstalledPlugins(),
         graph=graph,
-        credentials=StoredCredentials(),
+        credentials=GatewayCredentials() if settings.gateway_compat else StoredCredentials(),
         identity=ApiIdentity(identity),
         clock=SystemClock(),
         redactor=redactor,

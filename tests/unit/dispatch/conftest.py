@@ -108,11 +108,10 @@ class World:
             self.made = Dispatcher(
                 registry=self.registry,
                 graph=self.graph,
-                credentials=StoredCredentials(self.encryption),
                 identity=Residents(),
                 clock=self.clock,
                 redactor=self.redactor,
-                **self.settings,
+                **({"credentials": StoredCredentials(self.encryption)} | self.settings),
             )
         return self.made
 

@@ -12,6 +12,7 @@ from imbi_sdk.encryption import TokenEncryption
 from imbi_sdk.errors import PluginAuthenticationFailed
 from imbi_sdk.graph import ServiceApplicationRecord
 from imbi_sdk.manifest import CredentialField
+from imbi_worker.dispatch import GatewayCredentials
 
 TOKEN = CredentialField(name="token", label="Token")
 OPTIONAL = CredentialField(name="token", label="Token", required=False)
@@ -113,7 +114,7 @@ async def test_no_integration_is_no_credential(
 
 async def test_the_gateways_stricter_rule_can_be_asked_for(world: Any, act: Recorder) -> None:
     """It skips a plugin that declares credentials and has none, optional or not."""
-    world.settings = {"gateway_credentials": True}
+    world.settings = {"credentials": GatewayCredentials(world.encryption)}
     world.install(act, credentials=(OPTIONAL,))
     world.attach({})
     outcome = (await world.run(plugin_id="i1")).outcome

@@ -2,7 +2,7 @@
 
 from imbi_worker.dispatch.attempt import Attempt
 from imbi_worker.dispatch.dispatcher import Dispatcher
-from imbi_worker.dispatch.plugins import InstalledPlugins, StoredCredentials
+from imbi_worker.dispatch.plugins import GatewayCredentials, InstalledPlugins, StoredCredentials
 from imbi_worker.dispatch.ports import (
     Clock,
     Credentials,
@@ -18,6 +18,7 @@ __all__ = [
     "Clock",
     "Credentials",
     "Dispatcher",
+    "GatewayCredentials",
     "GraphReader",
     "Identity",
     "InstalledPlugins",

@@ -67,18 +67,15 @@ class Dispatcher:
         timeouts: Mapping[str, timedelta] = _NO_TIMEOUTS,
         grace: timedelta = _DEFAULTS.grace,
         lookup: timedelta = _DEFAULTS.lookup,
-        gateway_credentials: bool = False,
     ) -> None:
         """*policies* and *timeouts* are by handler and stand above the defaults.
 
         What an action's descriptor declares stands above both. *lookup* bounds
-        each reading of the graph; *gateway_credentials*: see `Sources`.
+        each reading of the graph.
         """
         self._registry = registry
         self._integrations = Integrations(graph, clock, lookup=lookup)
-        self._sources = Sources(
-            self._integrations, credentials, identity, clock, gateway_credentials
-        )
+        self._sources = Sources(self._integrations, credentials, identity, clock)
         self._tools = Tools(clock=clock, redactor=redactor)
         self._policy = policy or RetryPolicy()
         self._policies = policies

@@ -16,17 +16,12 @@ from imbi_worker.dispatch.ports import Clock, Credentials, Identity, Integration
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """The ports that supplies come from.
-
-    With *gateway_credentials*, a plugin that declares credentials and has none
-    stored is not run, even if all of them are optional: Imbi's own gateway does so.
-    """
+    """The ports that supplies come from."""
 
     integrations: Integrations
     credentials: Credentials
     identity: Identity
     clock: Clock
-    gateway_credentials: bool = False
 
 
 @dataclass(slots=True)
@@ -64,20 +59,11 @@ class JobSupply:
             raise Settled(outcome) from None
 
     def _credentials(self, integration: Integration) -> dict[str, str]:
-        entry = self.resolved.entry
         try:
-            credentials = self.sources.credentials.decrypt(integration, entry)
+            return self.sources.credentials.decrypt(integration, self.resolved.entry)
         except PluginCredentialsMissing as error:
-            raise _missing(str(error)) from None
-        is_refused = self.sources.gateway_credentials and entry.manifest.credentials
-        if is_refused and not credentials:
-            raise _missing(f"plugin {self.resolved.slug!r} declares credentials, none is stored")
-        return credentials
-
-
-def _missing(reason: str) -> Settled:
-    text = f"{DeathReason.MISSING_CREDENTIALS}: {reason}"
-    return Settled(Dead(DeathReason.MISSING_CREDENTIALS, text, reported_as="skipped"))
+            text = f"{DeathReason.MISSING_CREDENTIALS}: {error}"
+        raise Settled(Dead(DeathReason.MISSING_CREDENTIALS, text, reported_as="skipped"))
 
 
 def _refuse_foreign(record: PluginRecord | None, job: ActionJob, slug: str) -> None:

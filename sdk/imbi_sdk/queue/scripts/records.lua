@@ -17,6 +17,17 @@ local wanted = tonumber(next_arg())
 local records, events, sent, bytes = {}, {}, {}, 0
 local whole = {}
 
+-- The hash of a job that ended before there was a feed, as long as it is kept.
+local function end_in_hash(id)
+    local h = redis.call('HMGET', JOB .. id, 'ended', 'handler', 'ordinal', 'project', 'state', 'status', 'reason', 'error',
+        'duration_ms')
+    if not h[1] then
+        return ''
+    end
+    return cjson.encode({ handler = h[2] or '', ordinal = tonumber(h[3]) or 0, project = h[4] or '', state = h[5] or '',
+        status = h[6] or '', reason = h[7] or '', error = h[8] or '', duration = h[9] or '' })
+end
+
 local function ends_of(key, project, rows)
     local ids, seen, found = {}, {}, {}
     for _, row in ipairs(rows) do
@@ -29,7 +40,7 @@ local function ends_of(key, project, rows)
     end
     for _, id in ipairs(ids) do
         found[#found + 1] = id
-        found[#found + 1] = redis.call('HGET', key, 'end:' .. id) or ''
+        found[#found + 1] = redis.call('HGET', key, 'end:' .. id) or end_in_hash(id)
     end
     return found
 end
