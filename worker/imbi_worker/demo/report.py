@@ -18,7 +18,7 @@ from imbi_worker.demo.story import Claim, Scene
 from imbi_worker.demo.view import named, styled
 
 _INDENT = 4
-_WIDTHS = (5, 12, 36, 9, 30)
+_WIDTHS = (5, 12, 36, 9, None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from imbi_worker.demo.story import Part, Scene
 from imbi_worker.demo.watch import Cast, Snapshot
 from imbi_worker.queue.inspection.views import JobView, State, Wait
 
-_COLUMNS = (("#", 2), ("project", 12), ("handler", 36), ("state", 9), ("", 34))
+_COLUMNS = (("#", 2), ("project", 12), ("handler", 36), ("state", 9), ("", 36))
 _STYLES = {
     State.WAITING: "yellow",
     State.RUNNING: "cyan",
