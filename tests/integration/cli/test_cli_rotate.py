@@ -2,27 +2,20 @@
 
 import asyncio
 import json
-import os
-import pty
 import re
-import select
 import signal
-import subprocess
-import sys
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 import pytest
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from station import Station
+from terminal import terminal
 
 from imbi_worker.graph import PLACES, GraphAddress, Neo4jGraph, Neo4jSecrets
 from imbi_worker.graph.seed import Seed, SeedApplication, SeedPlugin, SeedService, plant
 
 Found = TypeVar("Found")
-COMMAND = str(Path(sys.executable).parent / "imbi-worker")
 OLD = Fernet.generate_key().decode()
 STRANGER = Fernet.generate_key().decode()
 
@@ -191,60 +184,6 @@ def test_an_unreachable_graph_is_an_unavailable_dependency(
     result = station.call("credentials", "rotate", "--yes")
     assert result.exit_code == 69
     assert "NEO4J_URL" in result.stderr
-
-
-class Terminal:
-    """A command whose questions and talk go to a terminal; its stdout is a pipe."""
-
-    def __init__(self, *arguments: str) -> None:
-        self.screen = b""
-        self._ours, theirs = pty.openpty()
-        self.process = subprocess.Popen(  # noqa: S603 - our own command
-            [COMMAND, *arguments],
-            stdin=theirs,
-            stderr=theirs,
-            stdout=subprocess.PIPE,
-            env=os.environ | {"TERM": "xterm", "COLUMNS": "100"},
-        )
-        os.close(theirs)
-
-    def wait_for(self, pattern: str) -> None:
-        while not re.search(pattern.encode(), self.screen):
-            assert self._read(), f"{pattern!r} never came: {self.screen!r}"
-
-    def type(self, text: str) -> None:
-        os.write(self._ours, text.encode())
-
-    def end(self) -> int:
-        """The exit code; the whole screen has been read then."""
-        while self._read():
-            pass
-        return self.process.wait(timeout=30)
-
-    def close(self) -> None:
-        if self.process.poll() is None:
-            self.process.kill()
-        self.process.communicate()
-        os.close(self._ours)
-
-    def _read(self) -> bool:
-        ready, _, _ = select.select([self._ours], [], [], 30)
-        assert ready, f"nothing more came for 30 s: {self.screen!r}"
-        try:
-            found = os.read(self._ours, 65_536)
-        except OSError:  # Linux says EIO when the other side has closed
-            return False
-        self.screen += found
-        return bool(found)
-
-
-@contextmanager
-def terminal(*arguments: str) -> Iterator[Terminal]:
-    opened = Terminal(*arguments)
-    try:
-        yield opened
-    finally:
-        opened.close()
 
 
 def test_at_a_terminal_it_asks_and_shows_a_bar(station: Station, vault: Vault) -> None:

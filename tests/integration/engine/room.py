@@ -56,6 +56,7 @@ class Room:
         self,
         *,
         action_timeout: timedelta = timedelta(seconds=30),
+        backoff: timedelta = timedelta(milliseconds=50),
         accepts_unsigned: bool = False,
         url: str | None = None,
         **options: Any,
@@ -71,7 +72,7 @@ class Room:
             identity=ApiIdentity(None),
             clock=SystemClock(),
             redactor=Redactor(),
-            policy=replace(RetryPolicy(), backoff=(timedelta(milliseconds=50),)),
+            policy=replace(RetryPolicy(), backoff=(backoff,)),
             default_timeout=action_timeout,
             grace=grace,
         )
