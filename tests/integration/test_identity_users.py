@@ -1,15 +1,21 @@
 """Who a subject is, asked of the stand-in API over real HTTP."""
 
+import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 
 import pytest
 from pydantic import SecretStr
 
 from imbi_sdk.errors import UpstreamError
+from imbi_sdk.identity_plugin import IdentityPlugin
+from imbi_sdk.manifest import PluginManifest
+from imbi_sdk.registry import load_plugins
+from imbi_sdk.webhook import ActionDescriptor, WebhookActionPlugin
 from imbi_worker.demo.imbi_api import Fault, ImbiApi
 from imbi_worker.identity import ApiAddress, ImbiIdentity, Sessions
+from imbi_worker.wiring import ApiIdentity
 
 
 @dataclass
@@ -121,4 +127,73 @@ async def test_a_refusal_is_logged_and_names_nobody(
     assert await identity.find("github", "90211") is None
     assert f"refused to look up a user of github ({status})" in caplog.text
     assert canary not in caplog.text
+    assert await identity.find("github", "90211") == "mara@tidewater.example"
+
+
+class GitHubLogin(IdentityPlugin):
+    manifest = PluginManifest(slug="github", name="GitHub", plugin_type="identity")
+
+
+class GitHubCommits(WebhookActionPlugin):
+    manifest = PluginManifest(slug="github-commit-sync", name="Commits", plugin_type="webhook")
+
+    @classmethod
+    def actions(cls) -> list[ActionDescriptor]:
+        return []
+
+
+@pytest.fixture
+def registered() -> Iterator[None]:
+    load_plugins(builtins=[GitHubLogin, GitHubCommits])
+    yield
+    load_plugins()
+
+
+@pytest.mark.usefixtures("registered")
+async def test_only_plugins_that_may_know_users_are_asked(
+    api: ImbiApi, identity: ImbiIdentity
+) -> None:
+    """Those of the service, but for the ones that are known to be of another type."""
+    directory = ApiIdentity(identity)
+    resolve = directory.resolver(["github-commit-sync", "github", "not-installed-here"])
+    assert resolve is not None
+    assert await resolve("90211") == "mara@tidewater.example"
+    assert len(api.requests) == 2
+    assert directory.resolver(["github-commit-sync"]) is None
+    assert directory.resolver([]) is None
+    assert ApiIdentity(None).resolver(["github"]) is None
+
+
+async def test_an_answer_of_another_shape_is_upstreams_fault(
+    api: ImbiApi, identity: ImbiIdentity
+) -> None:
+    """A web page or half an answer names nobody, and is no reason to forget the author."""
+    for kind in ("html", "cut"):
+        api.faults.add(Fault.model_validate({"kind": kind}))
+        with pytest.raises(UpstreamError):
+            await identity.find("github", "90211")
+    assert await identity.find("github", "90211") == "mara@tidewater.example"
+
+
+async def test_many_who_ask_for_one_user_at_once_ask_imbi_once(
+    api: ImbiApi, identity: ImbiIdentity
+) -> None:
+    """A push of a hundred commits by one author."""
+    api.faults.add(Fault(kind="hang"))
+    asking = [asyncio.create_task(identity.find("github", "90211")) for _ in range(50)]
+    await api.until(lambda: api.in_hand == 1)
+    asking.pop().cancel()
+    api.faults.release()
+    assert set(await asyncio.gather(*asking)) == {"mara@tidewater.example"}
+    assert len(api.requests) == 1
+
+
+async def test_a_failure_is_that_of_all_who_asked(api: ImbiApi, identity: ImbiIdentity) -> None:
+    """And the next one asks again."""
+    api.faults.add(Fault(status=503))
+    found = await asyncio.gather(
+        *(identity.find("github", "90211") for _ in range(5)), return_exceptions=True
+    )
+    assert {type(one) for one in found} == {UpstreamError}
+    assert len(api.requests) == 1
     assert await identity.find("github", "90211") == "mara@tidewater.example"

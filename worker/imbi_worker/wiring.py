@@ -11,10 +11,10 @@ from arq.connections import ArqRedis
 from imbi_sdk.attempt import Redactor, RetryPolicy
 from imbi_sdk.context import UserResolver
 from imbi_sdk.encryption import TokenEncryption
+from imbi_sdk.errors import PluginNotFoundError
 from imbi_sdk.queue import ActionQueue, Signer
 from imbi_sdk.queue.delivery import Lane, by_project, by_project_and_plugin, without_lane
-from imbi_sdk.queue.job import ActionJob
-from imbi_sdk.registry import LoadResult, list_plugins, load_plugins
+from imbi_sdk.registry import LoadResult, get_plugin, list_plugins, load_plugins
 from imbi_worker import builtin
 from imbi_worker.dispatch import (
     Dispatcher,
@@ -58,10 +58,19 @@ class ApiIdentity:
     def __init__(self, identity: ImbiIdentity | None) -> None:
         self._identity = identity
 
-    def resolver(self, job: ActionJob) -> UserResolver | None:
-        if self._identity is None:
+    def resolver(self, plugin_slugs: Sequence[str]) -> UserResolver | None:
+        able = [slug for slug in plugin_slugs if _may_know_users(slug)]
+        if self._identity is None or not able:
             return None
-        return self._identity.resolver([job.handler.partition("#")[0]])
+        return self._identity.resolver(able)
+
+
+def _may_know_users(slug: str) -> bool:
+    """An identity plugin, or one that is not installed here and so can be of any type."""
+    try:
+        return get_plugin(slug).manifest.plugin_type == "identity"
+    except PluginNotFoundError:
+        return True
 
 
 def load(extra: Sequence[type] = (), *, within: timedelta = _IMPORT_TIMEOUT) -> LoadResult:

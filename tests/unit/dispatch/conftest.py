@@ -1,7 +1,7 @@
 """A small world to dispatch in: plugins, a graph and a clock, all in memory."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -80,11 +80,11 @@ class MemoryRegistry:
 
 @dataclass
 class Residents:
-    """Everybody is known, by a name made of project and subject."""
+    """Everybody is known, by a name made of the plugins that are asked and the subject."""
 
-    def resolver(self, job: ActionJob) -> UserResolver:
+    def resolver(self, plugin_slugs: Sequence[str]) -> UserResolver:
         async def resolve(subject: str) -> str:
-            return f"{subject}@{job.context.project_slug}"
+            return f"{subject}@{'.'.join(plugin_slugs)}"
 
         return resolve
 

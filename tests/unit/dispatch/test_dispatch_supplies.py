@@ -162,6 +162,16 @@ async def test_options_and_endpoint_come_from_the_graph(world: Any, act: Recorde
     assert act.given[1]["ctx"].service_plugins[0].options == {"host": "h"}
 
 
+async def test_users_are_asked_of_the_plugins_of_the_service(world: Any, act: Recorder) -> None:
+    """A commit's author is known by the service's identity plugin, not by the one that runs."""
+    world.install(act)
+    siblings = (ServicePlugin(slug="github"), ServicePlugin(slug="github-pr-sync"))
+    world.attach(service_plugins=siblings)
+    await world.run(plugin_id="i1")
+    ctx = act.given[0]["ctx"]
+    assert await ctx.resolve_user_by_identity("bob") == "bob@tickets.github.github-pr-sync"
+
+
 async def test_without_an_integration_only_the_service_is_known(world: Any, act: Recorder) -> None:
     """And no endpoint that a credential could be sent to."""
     world.install(act)

@@ -1,5 +1,6 @@
 """What dispatch needs from the outside, each as narrow as it can be."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -7,7 +8,6 @@ from imbi_sdk.actions import CallableKind, UnfitCallable
 from imbi_sdk.attempt import Clock as Clock
 from imbi_sdk.context import UserResolver
 from imbi_sdk.graph import PluginRecord, ServiceApplicationRecord
-from imbi_sdk.queue.job import ActionJob
 from imbi_sdk.registry import RegistryEntry
 from imbi_sdk.webhook import ActionDescriptor
 
@@ -71,6 +71,10 @@ class Credentials(Protocol):
 class Identity(Protocol):
     """Who a remote user is in Imbi."""
 
-    def resolver(self, job: ActionJob) -> UserResolver | None:
-        """What ``resolve_user_by_identity`` of the job's context becomes."""
+    def resolver(self, plugin_slugs: Sequence[str]) -> UserResolver | None:
+        """What ``resolve_user_by_identity`` of a context becomes.
+
+        *plugin_slugs* are the plugins of the service, among them those that may
+        know its users; None when none of them does.
+        """
         ...

@@ -85,8 +85,14 @@ def _context(job: ActionJob, record: PluginRecord | None, identity: Identity) ->
         actor_user_id=job.context.actor,
         assignment_options=_options(job, record),
         service_plugins=[] if record is None else deepcopy(list(record.service_plugins)),
-        resolve_user_by_identity=identity.resolver(job),
+        resolve_user_by_identity=identity.resolver(_slugs(record)),
     )
+
+
+def _slugs(record: PluginRecord | None) -> list[str]:
+    if record is None:
+        return []
+    return [record.plugin_slug, *(plugin.slug for plugin in record.service_plugins)]
 
 
 def _options(job: ActionJob, record: PluginRecord | None) -> dict[str, Any]:

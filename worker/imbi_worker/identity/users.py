@@ -1,9 +1,10 @@
 """Who, in Imbi, is the user that a third-party service knows by a subject."""
 
+import asyncio
 import logging
 import time
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Final, TypeAlias
 
 from imbi_sdk.context import UserResolver
 from imbi_sdk.errors import UpstreamError
@@ -19,6 +20,7 @@ FOUND_SECONDS: Final = 300.0
 UNKNOWN_SECONDS: Final = 30.0
 CACHE_SIZE: Final = 8192
 
+_Key: TypeAlias = tuple[str, str]
 _NOT_FOUND, _FIRST_ERROR, _FIRST_SERVER_ERROR = 404, 400, 500
 _FOR_NOW: Final = frozenset({408, 425, 429})
 
@@ -45,7 +47,8 @@ class ImbiIdentity:
         self._client = ApiClient(address, sessions)
         self._clock = clock
         self._cache_size = cache_size
-        self._known: dict[tuple[str, str], tuple[str | None, float]] = {}
+        self._known: dict[_Key, tuple[str | None, float]] = {}
+        self._asking: dict[_Key, asyncio.Task[str | None]] = {}
 
     def resolver(self, plugin_slugs: Sequence[str]) -> UserResolver:
         """What `PluginContext.resolve_user_by_identity` calls.
@@ -64,11 +67,25 @@ class ImbiIdentity:
         return resolve
 
     async def find(self, plugin_slug: str, subject: str) -> str | None:
-        """The email of the user whom *plugin_slug* knows as *subject*."""
+        """The email of the user whom *plugin_slug* knows as *subject*.
+
+        Who asks while somebody else does gets the same answer, or the same error.
+        """
         key = (plugin_slug, subject)
         email, expires_at = self._known.get(key, (None, 0.0))
         if self._clock() < expires_at:
             return email
+        asking = self._asking.get(key)
+        if asking is None:
+            asking = self._asking[key] = asyncio.create_task(self._ask(key))
+            asking.add_done_callback(lambda _: self._asking.pop(key, None))
+            # Should all who asked have gone, nobody is left to hear of a failure.
+            asking.add_done_callback(lambda done: done.cancelled() or done.exception())
+        # Not cancelled with one of those who wait for it.
+        return await asyncio.shield(asking)
+
+    async def _ask(self, key: _Key) -> str | None:
+        plugin_slug, subject = key
         reply = await self._client.send(
             "GET",
             "users",
@@ -82,7 +99,7 @@ class ImbiIdentity:
         self._remember(key, email)
         return email
 
-    def _remember(self, key: tuple[str, str], email: str | None) -> None:
+    def _remember(self, key: _Key, email: str | None) -> None:
         self._known.pop(key, None)
         if len(self._known) >= self._cache_size:
             # A dict keeps the order of insertion: the first key is the oldest.
