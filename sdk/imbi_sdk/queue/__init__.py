@@ -1,5 +1,6 @@
 """The queue between a gateway and the workers, seen from the gateway (extra ``queue``)."""
 
+from imbi_sdk.queue.batch import Target
 from imbi_sdk.queue.consumer import OutcomeConsumer
 from imbi_sdk.queue.delivery import (
     InvalidDelivery,
@@ -20,7 +21,6 @@ from imbi_sdk.queue.producer import (
     EnqueueStatus,
     QueueError,
     QueueUnavailable,
-    Target,
 )
 from imbi_sdk.queue.rows import EventRow
 from imbi_sdk.queue.serializer import ActionFailed, arq_deserializer, arq_serializer

@@ -2,18 +2,22 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any, Final, TypeAlias, cast
 
-from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import RedisError
-from redis.exceptions import TimeoutError as RedisTimeoutError
+from redis.exceptions import ReadOnlyError, RedisError
 
 from imbi_sdk.queue import keys
 from imbi_sdk.queue.outcomes import Entry, OutcomeRecord, records_of
-from imbi_sdk.queue.producer import QueueError, QueueUnavailable
+from imbi_sdk.queue.producer import (
+    AWAY,
+    DEMOTED,
+    QueueError,
+    QueueUnavailable,
+    leave_demoted,
+)
 from imbi_sdk.queue.scripts import Executes, load_script
 
 Handle: TypeAlias = Callable[[Sequence[OutcomeRecord]], Awaitable[None]]
@@ -172,14 +176,20 @@ class OutcomeConsumer:
         arguments: list[Any] = [keys.LAYOUT, _BATCH_BYTES]
         for entry in entries:
             arguments += [entry.delivery, entry.project, entry.digests]
-        with _errors():
+        async with _errors(self._redis):
             stored, flat = await _RECORDS(self._redis, [self._queue], arguments)
         names = [_text(name) for name in flat[::2]]
         events = dict(zip(names, map(_bytes, flat[1::2]), strict=True))
         found: list[OutcomeRecord] = []
         for entry, (rows, ends) in zip(entries, stored, strict=False):
-            records = list(records_of(entry, _text(rows), [_text(end) for end in ends], events))
-            if not records:  # somebody has deleted its event by hand: there is no row to write
+            try:
+                records = list(records_of(entry, _text(rows), [_text(end) for end in ends], events))
+            except (ValueError, TypeError, KeyError) as error:
+                _LOG.error(
+                    "a record of delivery %s is none: %s", entry.delivery, type(error).__name__
+                )
+                records = []
+            if not records:  # written or deleted by hand: it must not stand in the way of others
                 await self._drop([entry.id])
             found += records
         return found
@@ -188,7 +198,7 @@ class OutcomeConsumer:
         if not entries:
             return 0
         arguments = [keys.LAYOUT, keys.FEED_GROUP, *entries]
-        with _errors():
+        async with _errors(self._redis):
             return int(await _ACKNOWLEDGE(self._redis, [self._queue], arguments))
 
     async def _in_group(self, *command: Any, **options: Any) -> Any:
@@ -201,15 +211,17 @@ class OutcomeConsumer:
             return await self._ask(*command, **options)
 
     async def _ask(self, *command: Any, **options: Any) -> Any:
-        with _errors():
+        async with _errors(self._redis):
             return await self._redis.execute_command(*command, **options)
 
 
-@contextmanager
-def _errors() -> Generator[None]:
+@asynccontextmanager
+async def _errors(redis: Executes) -> AsyncGenerator[None]:
     try:
         yield
-    except (RedisConnectionError, RedisTimeoutError, OSError) as error:
+    except (*AWAY, *DEMOTED) as error:
+        if isinstance(error, ReadOnlyError):
+            await leave_demoted(redis)
         raise QueueUnavailable(f"Redis does not answer ({type(error).__name__})") from None
     except RedisError as error:
         raise QueueError(f"Redis refused: {error}") from None

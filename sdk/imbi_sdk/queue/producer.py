@@ -9,7 +9,6 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, Final
 
-from pydantic import ValidationError
 from redis.exceptions import (
     ClusterDownError,
     MasterDownError,
@@ -21,29 +20,21 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from imbi_sdk.queue import keys
-from imbi_sdk.queue.delivery import (
-    DELIVERY_ID_LIMIT,
-    InvalidDelivery,
-    Lane,
-    by_project_and_plugin,
-    encode_event,
-    in_rule_order,
-    job_id,
-)
+from imbi_sdk.queue.batch import Batch, Target, check_delivery, jobs_of
+from imbi_sdk.queue.delivery import InvalidDelivery, Lane, by_project_and_plugin, encode_event
 from imbi_sdk.queue.handlers import handed_over
-from imbi_sdk.queue.job import ActionJob, JobContext, RuleOnWire, WebhookRule
-from imbi_sdk.queue.rows import StoredRow
+from imbi_sdk.queue.job import ActionJob, WebhookRule
 from imbi_sdk.queue.scripts import Executes, load_script
-from imbi_sdk.queue.signing import Signer, event_digest
-from imbi_sdk.queue.wire import encode, where_invalid
+from imbi_sdk.queue.signing import Signer
+from imbi_sdk.queue.wire import encode
 
 _ENQUEUE = load_script("enqueue")
 JOBS_PER_CALL = 1_000
 # A lost connection: the call is repeated under its nonce, so nothing is enqueued twice.
 _PAUSES = (0.05, 0.2, 0.5)
-_AWAY = (RedisConnectionError, RedisTimeoutError, OSError)
+AWAY = (RedisConnectionError, RedisTimeoutError, OSError)
 # A failover is under way: another server may be asked in a moment.
-_DEMOTED = (ReadOnlyError, MasterDownError, ClusterDownError)
+DEMOTED = (ReadOnlyError, MasterDownError, ClusterDownError)
 
 
 class QueueError(Exception):
@@ -71,14 +62,6 @@ _STATUS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
-    """One project a delivery concerns, and what the sender calls it."""
-
-    context: JobContext
-    external_identifier: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class EnqueuedJob:
     """One job of an enqueue: ``id`` finds it everywhere."""
 
@@ -98,20 +81,6 @@ class Enqueued:
 
     def count(self, status: EnqueueStatus) -> int:
         return sum(job.status is status for job in self.jobs)
-
-
-@dataclass(frozen=True, slots=True)
-class _Batch:
-    """What one call enqueues; *row* is the activity row of its only target."""
-
-    delivery: str
-    webhook_id: str
-    event: bytes
-    rules: Sequence[WebhookRule]
-    targets: Sequence[Target]
-    plugin_ids: Mapping[str, str]
-    traceparent: str | None = None
-    row: StoredRow | None = None
 
 
 class ActionQueue:
@@ -161,7 +130,7 @@ class ActionQueue:
         :raises QueueUnavailable: Redis is away or full; safe to repeat with *nonce*
         :raises QueueError: Redis refused, e.g. it holds another layout
         """
-        batch = _Batch(
+        batch = Batch(
             delivery=delivery,
             webhook_id=webhook_id,
             event=encode_event(event),
@@ -219,7 +188,7 @@ class ActionQueue:
             actor=user_id,
             service=service_slug,
         )
-        batch = _Batch(
+        batch = Batch(
             delivery=handed.delivery,
             webhook_id=handed.webhook_id,
             event=handed.event,
@@ -230,9 +199,9 @@ class ActionQueue:
         )
         return await self._enqueue(batch, None)
 
-    async def _enqueue(self, batch: _Batch, nonce: str | None) -> Enqueued:
-        _check_delivery(batch.delivery)
-        jobs = _jobs(batch)
+    async def _enqueue(self, batch: Batch, nonce: str | None) -> Enqueued:
+        check_delivery(batch.delivery)
+        jobs = jobs_of(batch)
         nonce = nonce or secrets.token_hex(12)
         # All encoded before the first is sent: what is refused is refused whole.
         calls = [
@@ -243,7 +212,7 @@ class ActionQueue:
         answers = tuple(_answer(*pair) for pair in zip(jobs, letters, strict=True))
         return Enqueued(batch.delivery, answers, len(calls))
 
-    def _arguments(self, nonce: str, batch: _Batch, jobs: Sequence[ActionJob]) -> list[Any]:
+    def _arguments(self, nonce: str, batch: Batch, jobs: Sequence[ActionJob]) -> list[Any]:
         now = int(time.time() * 1000)
         args: list[Any] = [keys.LAYOUT, batch.delivery, nonce, jobs[0].event_ref, batch.event]
         args.append(len(jobs))
@@ -266,14 +235,14 @@ class ActionQueue:
             try:
                 reply = await _ENQUEUE(self._redis, [self._queue], args)
                 return reply.decode() if isinstance(reply, bytes) else str(reply)
-            except (*_AWAY, *_DEMOTED) as error:
+            except (*AWAY, *DEMOTED) as error:
                 if pause is None:
                     raise QueueUnavailable(
                         f"Redis does not answer ({type(error).__name__}): answer the sender with"
                         " a 5xx so that it delivers again, or repeat with the same nonce"
                     ) from None
                 if isinstance(error, ReadOnlyError):
-                    await self._leave()
+                    await leave_demoted(self._redis)
                 await asyncio.sleep(pause)
             except OutOfMemoryError:
                 raise QueueUnavailable(
@@ -284,45 +253,13 @@ class ActionQueue:
                 raise QueueError(f"Redis refused the delivery: {error}") from None
         raise AssertionError("unreachable")
 
-    async def _leave(self) -> None:
-        """A demoted primary keeps its connections; a new one finds the new primary."""
-        pool = getattr(self._redis, "connection_pool", None)
-        if pool is not None:
-            await pool.disconnect(inuse_connections=False)
+
+async def leave_demoted(redis: Executes) -> None:
+    """A demoted primary keeps its connections; a new one finds the new primary."""
+    pool = getattr(redis, "connection_pool", None)
+    if pool is not None:
+        await pool.disconnect(inuse_connections=False)
 
 
 def _answer(job: ActionJob, letter: str) -> EnqueuedJob:
     return EnqueuedJob(job.id, job.handler, job.context.project_id, _STATUS[letter])
-
-
-def _jobs(batch: _Batch) -> list[ActionJob]:
-    webhook, delivery, digest = batch.webhook_id, batch.delivery, event_digest(batch.event)
-    numbered = in_rule_order(batch.rules)
-    try:
-        return [
-            ActionJob(
-                id=job_id(webhook, delivery, target.context.project_id, rule.handler, nth),
-                handler=rule.handler,
-                context=target.context,
-                plugin_id=batch.plugin_ids.get(rule.handler.partition("#")[0]),
-                external_identifier=target.external_identifier,
-                rule=RuleOnWire(
-                    handler=rule.handler, ordinal=rule.ordinal, config=rule.handler_config
-                ),
-                event_ref=digest,
-                delivery=delivery,
-                traceparent=batch.traceparent,
-            )
-            for target in batch.targets
-            for rule, nth in numbered
-        ]
-    except ValidationError as error:
-        raise InvalidDelivery(f"a job's {where_invalid(error)}") from None
-
-
-def _check_delivery(delivery: str) -> None:
-    if not delivery or len(delivery) > DELIVERY_ID_LIMIT or not delivery.isprintable():
-        raise InvalidDelivery(
-            f"the delivery id must be 1 to {DELIVERY_ID_LIMIT} printable characters:"
-            " use imbi_sdk.queue.delivery_id(headers, body)"
-        )
