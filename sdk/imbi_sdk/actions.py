@@ -120,6 +120,7 @@ def action(
     max_attempts: int | None = None,
     retry: Sequence[timedelta | float] | None = None,
     idempotent: bool = True,
+    idempotent_when: Callable[[Any], bool] | None = None,
 ) -> Callable[[_Function], _Function]:
     """Declare a function as an action; ``catalogue`` makes its descriptor.
 
@@ -148,6 +149,7 @@ def action(
         "max_attempts": max_attempts,
         "retry": retry,
         "idempotent": idempotent,
+        "idempotent_when": idempotent_when,
     }
 
     def declare(function: _Function) -> _Function:

@@ -1,7 +1,7 @@
 """Configs that a model should refuse, made from its schema and a config that is good."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, cast
 
 from imbi_sdk.attempt import InvalidConfig, validate_config
@@ -10,6 +10,11 @@ from imbi_sdk.webhook import ActionDescriptor
 # Stands in every one of them, and must stand in no message.
 CANARY: Final = "canary-4f1d-do-not-leak"
 _WRONG: Final = (CANARY, [CANARY], {"key": CANARY}, [[{"key": CANARY}]], None, -1.5)
+
+
+def text_of(config: Mapping[str, Any] | Sequence[Any] | str) -> str:
+    """A config as a job carries it; a text is JSON already."""
+    return config if isinstance(config, str) else json.dumps(config, default=dict)
 
 
 def surely_bad(descriptor: ActionDescriptor) -> Iterator[str]:

@@ -11,11 +11,19 @@ from typing import Any, ClassVar, Final
 
 from imbi_sdk.actions import UnfitCallable, callable_kind
 from imbi_sdk.admission import Admitted
-from imbi_sdk.attempt import Interrupted, Redactor, Skipped, Succeeded
+from imbi_sdk.attempt import ConfigValidator, Interrupted, Redactor, Skipped, Succeeded
+from imbi_sdk.attempt.repetition import is_idempotent
 from imbi_sdk.context import PluginContext
 from imbi_sdk.credentials import uses_application
 from imbi_sdk.handler import parse_handler
-from imbi_sdk.testing.configs import CANARY, perhaps_bad, refusal, schema, surely_bad
+from imbi_sdk.testing.configs import (
+    CANARY,
+    perhaps_bad,
+    refusal,
+    schema,
+    surely_bad,
+    text_of,
+)
 from imbi_sdk.testing.context import sample_context
 from imbi_sdk.testing.run import ActionRun, admit, run_action
 from imbi_sdk.testing.watch import OpenRedactor, Overheard, in_own_loop, is_shown
@@ -37,7 +45,7 @@ class Sample:
     """
 
     event: Mapping[str, Any]
-    config: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    config: Mapping[str, Any] | Sequence[Any] = field(default_factory=dict[str, Any])
     bad_configs: Sequence[Mapping[str, Any]] = ()
     credentials: Mapping[str, str] | None = field(default=None, repr=False)
     context: PluginContext | None = None
@@ -90,7 +98,7 @@ class PluginContract:
         choices = {
             "action": list(actions),
             "sampled_action": sampled,
-            "repeatable_action": [name for name in sampled if actions[name].idempotent],
+            "repeatable_action": [name for name in sampled if self._may_repeat(name)],
         }
         for parameter, names in choices.items():
             if parameter in metafunc.fixturenames:
@@ -138,7 +146,8 @@ class PluginContract:
         """Its message names fields and reasons, and none of the values."""
         descriptor = self._descriptor(action)
         sample = self.samples.get(action)
-        good = sample.config if sample else dict[str, Any]()
+        config = sample.config if sample else dict[str, Any]()
+        good = config if isinstance(config, Mapping) else dict[str, Any]()
         given = [json.dumps(dict(bad)) for bad in sample.bad_configs] if sample else []
         for text in (*surely_bad(descriptor), *given):
             if refusal(descriptor, text) is None:
@@ -183,7 +192,7 @@ class PluginContract:
             async with self.surroundings() as context:
                 for turns in _TURNS:
                     await self._cancel(sampled_action, context, turns)
-                if self._descriptor(sampled_action).idempotent:
+                if self._may_repeat(sampled_action):
                     run = await self._run(sampled_action, context)
                     _require_good_end(run, "the run after a cancelled one")
 
@@ -220,6 +229,10 @@ class PluginContract:
 
     def _descriptor(self, action: str) -> ActionDescriptor:
         return self._admitted().actions[action]
+
+    def _may_repeat(self, action: str) -> bool:
+        text = text_of(self.samples[action].config)
+        return is_idempotent(action, self._descriptor(action), text, ConfigValidator())
 
     def _credentials(self, sample: Sample) -> Mapping[str, str]:
         if sample.credentials is not None:

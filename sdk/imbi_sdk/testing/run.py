@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -30,6 +30,7 @@ from imbi_sdk.context import PluginContext
 from imbi_sdk.errors import ActionNotFoundError
 from imbi_sdk.handler import parse_handler
 from imbi_sdk.registry import RegistryEntry, find_action
+from imbi_sdk.testing.configs import text_of
 from imbi_sdk.testing.context import sample_context
 from imbi_sdk.testing.supply import PLUGIN_ID, StoredSupply
 from imbi_sdk.webhook import ActionDescriptor
@@ -79,7 +80,7 @@ async def run_action(
     action: str | None = None,
     *,
     event: Mapping[str, Any],
-    config: Mapping[str, Any] | str = _NOTHING,
+    config: Mapping[str, Any] | Sequence[Any] | str = _NOTHING,
     credentials: Mapping[str, str] = _NOTHING,
     context: PluginContext | None = None,
     external_identifier: str = "",
@@ -94,7 +95,7 @@ async def run_action(
 
     *plugin* is a plugin class, with the name of the *action* unless it has only one,
     or the handler ``slug#action`` of a loaded plugin. *event* is a whole event
-    context, *config* what a rule says (an object or its JSON text). Credentials the
+    context, *config* what a rule says (an object, a list or JSON text). Credentials the
     manifest requires and *credentials* lacks end the run as they end a job.
     *timeout* (seconds or a timedelta) stands above the action's own; *attempt* above 1
     says that earlier ones have failed. Plugins' errors are never raised.
@@ -107,7 +108,7 @@ async def run_action(
     kind = callable_kind(descriptor)
     if isinstance(kind, UnfitCallable):
         return ActionRun(handler, Dead(_UNFIT[kind.kind], kind.text))
-    text = config if isinstance(config, str) else json.dumps(dict(config))
+    text = text_of(config)
     tools = Tools(clock=clock or FakeClock(), redactor=redactor or Redactor())
     assignment = Assignment(
         action=Action(handler, descriptor, kind),

@@ -236,6 +236,7 @@ def test_what_is_said_counts_before_what_is_read() -> None:
         "max_attempts": 2,
         "retry": [timedelta(seconds=1), 5],
         "idempotent": False,
+        "idempotent_when": bool,
     }
     (descriptor,) = catalogue(action(**said)(run))  # type: ignore[arg-type]  # a mixed dict
     assert descriptor == ActionDescriptor.model_validate(said | {"callable": run})

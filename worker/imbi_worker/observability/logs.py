@@ -15,8 +15,9 @@ from structlog.typing import Processor
 from imbi_sdk.attempt.redaction import Redactor
 from imbi_worker.queue.telling import EVENTS, JOB_FIELDS
 
-# arq 0.28 logs the arguments of jobs at INFO; httpx and aiohttp log addresses.
-_QUIET = ("arq", "neo4j", "aiohttp.access", "httpx", "httpcore")
+# arq 0.28 logs the arguments of jobs at INFO; httpx and aiohttp log addresses, and
+# cel-python 0.5 every value of an event that it looks at, at DEBUG.
+_QUIET = ("arq", "celpy", "neo4j", "aiohttp.access", "httpx", "httpcore")
 # Fields the worker fills with words of its own; everything else passes the redactor.
 _OURS = frozenset({"timestamp", "level", "logger", "hint"})
 _OUR_EVENTS = frozenset(EVENTS.values())
