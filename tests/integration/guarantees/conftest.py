@@ -4,12 +4,15 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from cryptography.fernet import Fernet
 from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
+from acceptance.stage import Stage
 from chaos.proxy import Proxy
 from imbi_sdk.registry import load_plugins
 from imbi_worker.embedded import Valkey
+from imbi_worker.graph import GraphAddress
 from integration.engine.room import Room
 from integration.guarantees import puppets
 
@@ -53,3 +56,10 @@ def log() -> Iterator[list[EventDict]]:
     """Every line the workers of this process write."""
     with capture_logs() as lines:
         yield lines
+
+
+@pytest.fixture
+async def stage(redis_url: str, graph_address: GraphAddress) -> AsyncIterator[Stage]:
+    """A small Imbi for worker processes."""
+    async with Stage(redis_url, graph_address, Fernet.generate_key().decode()) as stage:
+        yield stage

@@ -52,14 +52,18 @@ class Janitor:
         while True:
             await asyncio.sleep(self._pause.total_seconds())
             try:
-                while (await self.tidy())[0] >= TRIMMED_AT_ONCE:
-                    pass
+                await self.tidy_all()
             except (RedisError, OSError) as error:
                 if not self._is_failing:
                     _LOG.warning("janitor.failed", error=type(error).__name__)
                 self._is_failing = True
             else:
                 self._is_failing = False
+
+    async def tidy_all(self) -> None:
+        """One round, and more while dead letters come faster than one can trim."""
+        while (await self.tidy())[0] >= TRIMMED_AT_ONCE:
+            pass
 
     async def tidy(self) -> tuple[int, list[str]]:
         """One round: how many dead letters were trimmed, and the kinds of what was repaired."""
