@@ -92,15 +92,19 @@ async def deliver(stage: Stage, lane: Lane) -> int:
     return jobs
 
 
-async def kill(stage: Stage, victim: WorkerProcess, after: int) -> None:
-    """SIGKILL when *after* requests are answered and every worker has some in hand."""
-    api = stage.api
+async def replace(stage: Stage, victim: WorkerProcess, after: int, **numbers: str) -> None:
+    """SIGKILL when *after* requests are answered and every worker has some in hand.
+
+    Imbi answers nobody until another worker has started; what the dead one had asked
+    for is then done all the same.
+    """
+    api, hang = stage.api, Fault(kind="hang", path="/organizations", times=None)
     await api.until(lambda: api.answered >= after, within=timedelta(seconds=30))
-    api.faults.add(Fault(kind="hang", path="/organizations", times=len(PROJECTS)))
+    api.faults.add(hang)
     await api.until(lambda: api.in_hand >= IN_HAND, within=timedelta(seconds=30))
     victim.kill()
-    await victim.ended()
-    api.faults.release()
+    await stage.worker(**numbers)
+    api.faults.remove(hang)
 
 
 async def is_empty(stage: Stage) -> bool:
@@ -126,8 +130,7 @@ async def play(stage: Stage, lane: Lane) -> Counter[str]:
     workers = [await stage.worker(**numbers) for _ in range(3)]
     jobs = await deliver(stage, lane)
     for after, victim in ((100, workers[0]), (300, workers[1])):
-        await kill(stage, victim, after)
-        await stage.worker(**numbers)
+        await replace(stage, victim, after, **numbers)
     await until(lambda: is_empty(stage), 40)
     states = Counter([job["state"] for job in await all_jobs(stage)])
     assert states.total() == jobs == 600

@@ -68,6 +68,29 @@ def test_a_fault_without_end_stays_until_cleared() -> None:
     assert faults.take("GET", "/x", None) is None
 
 
+def test_one_fault_can_be_taken_back() -> None:
+    """And the others stay, though they may be equal to it."""
+    faults, one, other = Faults(), Fault(times=None), Fault(times=None)
+    faults.add(one)
+    faults.add(other)
+    faults.remove(one)
+    assert faults.take("GET", "/x", None) is other
+    faults.remove(other)
+    assert faults.take("GET", "/x", None) is None
+
+
+def test_a_share_of_the_requests_is_drawn_by_its_seed() -> None:
+    """About one in ten, and the same ones each time."""
+
+    def drawn(seed: int) -> list[bool]:
+        faults = Faults()
+        faults.add(Fault(times=None, share=0.1, seed=seed))
+        return [faults.take("GET", "/x", None) is not None for _ in range(1000)]
+
+    assert 50 < sum(drawn(4)) < 150
+    assert drawn(4) == drawn(4) != drawn(5)
+
+
 def test_a_fault_hits_its_project_and_path_only() -> None:
     """One broken project beside whole ones."""
     faults = Faults()

@@ -86,6 +86,11 @@ class Faults:
         """Let every hanging request go on; later ones hang again."""
         self._release.beat()
 
+    def remove(self, fault: Fault) -> None:
+        """Forget this one and let every hanging request go on."""
+        self._pending = [pending for pending in self._pending if pending.fault is not fault]
+        self.release()
+
     def clear(self) -> None:
         """Forget every fault and let every hanging request go on."""
         self._pending.clear()
