@@ -1,7 +1,7 @@
 """Claiming: a batch of due jobs under a lease, in one call."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, cast
 
@@ -11,7 +11,7 @@ from imbi_sdk.queue.scripts import Executes, load_script
 
 SCRIPTS = "imbi_worker.queue.scripts"
 _CLAIM = load_script("claim", SCRIPTS)
-_FIELDS = 12
+_FIELDS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,14 +22,14 @@ class ClaimedJob:
     token: str
     body: bytes = field(repr=False)
     event: bytes = field(repr=False)
-    attempts: int
-    crashes: int
-    first_failed_at: datetime | None
-    held: timedelta
-    deferred_since: datetime | None
-    after_unknown: bool
     enqueued_at: datetime
     run: int
+    attempts: int = 0
+    crashes: int = 0
+    first_failed_at: datetime | None = None
+    held: timedelta = timedelta()
+    deferred_since: datetime | None = None
+    after_unknown: bool = False
 
     @property
     def number(self) -> int:
@@ -126,23 +126,29 @@ def _parse(reply: Sequence[Any]) -> Claim:
 
 
 def _job(fields: Sequence[bytes], events: Mapping[bytes, bytes]) -> ClaimedJob:
-    id_, token, body, event, attempts, crashes, first, held, deferred, unknown, enqueued, run = (
-        fields
-    )
-    return ClaimedJob(
+    id_, token, body, event, facts = fields
+    enqueued, run, *past = facts.decode().split(" ")
+    job = ClaimedJob(
         id=id_.decode(),
         token=token.decode(),
         body=body,
         event=events.get(event, b""),
-        attempts=int(attempts or 0),
-        crashes=int(crashes or 0),
-        first_failed_at=moment(first) if first else None,
-        held=timedelta(milliseconds=int(held or 0)),
-        deferred_since=moment(deferred) if deferred else None,
-        after_unknown=unknown == b"1",
-        enqueued_at=moment(enqueued or b"0"),
+        enqueued_at=moment(enqueued or 0),
         run=int(run or 1),
     )
+    return replace(job, **_past(past)) if past else job
+
+
+def _past(figures: Sequence[str]) -> dict[str, Any]:
+    told = dict(figure.split("=", 1) for figure in figures)
+    return {
+        "attempts": int(told["attempts"] or 0),
+        "crashes": int(told["crashes"] or 0),
+        "first_failed_at": moment(told["first_failed"]) if told["first_failed"] else None,
+        "held": timedelta(milliseconds=int(told["held_ms"] or 0)),
+        "deferred_since": moment(told["deferred_since"]) if told["deferred_since"] else None,
+        "after_unknown": told["unknown"] == "1",
+    }
 
 
 def moment(milliseconds: bytes | str | float) -> datetime:

@@ -3,17 +3,32 @@
 
 local DELIVERIES_KEPT = 10000
 
-local function refer(delivery, digest, project, id)
-    if delivery == '' then
+-- Notes open jobs of a delivery: *jobs* is { id, project } ..., flat. With a *digest* each
+-- needs that event; a job that runs again has its reference already.
+local function refer(delivery, digest, jobs)
+    if delivery == '' or #jobs == 0 then
         return
     end
-    local key = DELIVERY .. delivery
-    redis.call('HSET', key, 'job:' .. id, 'waiting')
-    redis.call('HINCRBY', key, 'open', 1)
-    redis.call('HINCRBY', key, 'open:' .. project, 1)
-    if digest ~= '' then
-        redis.call('HINCRBY', key, 'refs:' .. digest, 1)
+    local key, count = DELIVERY .. delivery, #jobs / 2
+    local told, added, names = {}, {}, {}
+    local function add(name, more)
+        if not added[name] then
+            names[#names + 1] = name
+        end
+        added[name] = (added[name] or 0) + more
     end
+    add('open', count)
+    if digest ~= '' then
+        add('refs:' .. digest, count)
+    end
+    for n = 1, #jobs, 2 do
+        told[#told + 1], told[#told + 2] = 'job:' .. jobs[n], 'waiting'
+        add('open:' .. jobs[n + 1], 1)
+    end
+    for n, known in ipairs(redis.call('HMGET', key, unpack(names))) do
+        told[#told + 1], told[#told + 2] = names[n], (tonumber(known) or 0) + added[names[n]]
+    end
+    redis.call('HSET', key, unpack(told))
     redis.call('PERSIST', key)
 end
 
@@ -28,10 +43,15 @@ local function next_run(delivery, id)
     return run
 end
 
--- Forgets one reference to an event; a delivery that nothing needs any more
--- stays seven days as the window for duplicates. *open* is its number of open jobs,
--- where the caller knows it.
-local function unrefer(delivery, digest, open)
+-- A delivery that nothing needs any more stays seven days as the window for duplicates.
+local function expire_delivery(delivery, open)
+    if open <= 0 and redis.call('EXISTS', EVENT .. delivery) == 0 then
+        redis.call('PEXPIRE', DELIVERY .. delivery, 7 * DAY)
+    end
+end
+
+-- Forgets one reference to an event; the last one takes it along.
+local function unrefer(delivery, digest)
     if delivery == '' then
         return
     end
@@ -40,10 +60,7 @@ local function unrefer(delivery, digest, open)
         redis.call('HDEL', key, 'refs:' .. digest)
         redis.call('HDEL', EVENT .. delivery, digest)
     end
-    open = open or tonumber(redis.call('HGET', key, 'open') or '0')
-    if open <= 0 and redis.call('EXISTS', EVENT .. delivery) == 0 then
-        redis.call('PEXPIRE', key, 7 * DAY)
-    end
+    expire_delivery(delivery, tonumber(redis.call('HGET', key, 'open') or '0'))
 end
 
 -- Notes how a job ended. Returns '1' when it was the last open one of its project.
@@ -52,11 +69,20 @@ local function close_in_delivery(delivery, digest, project, id, state, keeps_eve
         return '1'
     end
     local key = DELIVERY .. delivery
-    redis.call('HSET', key, 'job:' .. id, state)
-    local open = redis.call('HINCRBY', key, 'open', -1)
-    local left = redis.call('HINCRBY', key, 'open:' .. project, -1)
+    local of_project, of_event = 'open:' .. project, 'refs:' .. digest
+    local counts = redis.call('HMGET', key, 'open', of_project, of_event)
+    local open, left = (tonumber(counts[1]) or 0) - 1, (tonumber(counts[2]) or 0) - 1
+    if keeps_event or digest == '' then
+        redis.call('HSET', key, 'job:' .. id, state, 'open', open, of_project, left)
+    else
+        local refs = (tonumber(counts[3]) or 0) - 1
+        redis.call('HSET', key, 'job:' .. id, state, 'open', open, of_project, left, of_event, refs)
+        if refs <= 0 then
+            redis.call('HDEL', EVENT .. delivery, digest)
+        end
+    end
     if not keeps_event then
-        unrefer(delivery, digest, open)
+        expire_delivery(delivery, open)
     end
     return left <= 0 and '1' or '0'
 end

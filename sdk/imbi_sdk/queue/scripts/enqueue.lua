@@ -37,6 +37,9 @@ if event == '' and redis.call('HEXISTS', EVENT .. delivery, digest) == 0 then
     return redis.error_reply('EVENT the event of delivery ' .. delivery .. ' is not stored: send its bytes')
 end
 
+local size = int(event == '' and redis.call('HSTRLEN', EVENT .. delivery, digest) or #event)
+local written, left_events = {}, {}
+
 local function write(id, run)
     local handler, plugin, lane = next_arg(), next_arg(), next_arg()
     local project, ordinal, version, body = next_arg(), next_arg(), next_arg(), next_arg()
@@ -44,9 +47,13 @@ local function write(id, run)
     redis.call('SET', BODY .. id, body)
     redis.call('HSET', JOB .. id, 'handler', handler, 'plugin', plugin, 'lane', lane, 'seq', seq,
         'headed', headed, 'project', project, 'ordinal', ordinal, 'v', version, 'delivery', delivery,
-        'digest', digest, 'state', 'waiting', 'enqueued', int(now), 'run', run, 'attempts', 0)
-    refer(delivery, digest, project, id)
-    place(id, lane, seq, 0, '', now)
+        'digest', digest, 'size', size, 'state', 'waiting', 'enqueued', int(now), 'run', run, 'attempts', 0)
+    written[#written + 1], written[#written + 2] = id, project
+    if headed ~= '0' then
+        make_due(id, now, now)
+    else
+        score(id, far(seq))
+    end
 end
 
 local reply, duplicates = {}, 0
@@ -56,19 +63,13 @@ for index = 1, count do
     if known == 'dead' or known == 'cancelled' or known == 'discarded' then
         local run = next_run(delivery, id)
         if known == 'dead' then
-            -- The dead letter's own reference goes only after the new one is taken.
-            local old = redis.call('HGET', JOB .. id, 'digest') or ''
-            redis.call('HINCRBY', record, 'refs:' .. digest, 1)
-            unrefer(delivery, old)
+            left_events[#left_events + 1] = redis.call('HGET', JOB .. id, 'digest') or ''
             redis.call('ZREM', DEAD, id)
             redis.call('DECRBY', 'imbi:dead-bytes', redis.call('STRLEN', BODY .. id))
         end
         redis.call('DEL', JOB .. id, RESULT .. id)
         redis.call('ZREM', ABORT, id)
         write(id, run)
-        if known == 'dead' then
-            redis.call('HINCRBY', record, 'refs:' .. digest, -1)
-        end
         reply[index] = 'r'
     elseif known then
         ARG = ARG + 7
@@ -80,7 +81,12 @@ for index = 1, count do
         reply[index] = 'a'
     end
 end
-if tonumber(redis.call('HGET', record, 'refs:' .. digest) or '0') > 0 and event ~= '' then
+-- The references of dead letters go only after the new ones are taken.
+refer(delivery, digest, written)
+for _, old in ipairs(left_events) do
+    unrefer(delivery, old)
+end
+if event ~= '' and tonumber(redis.call('HGET', record, 'refs:' .. digest) or '0') > 0 then
     redis.call('HSETNX', EVENT .. delivery, digest, event)
 end
 if duplicates > 0 then

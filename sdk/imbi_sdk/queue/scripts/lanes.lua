@@ -4,8 +4,43 @@
 -- I2  a job is claimed only without a lane or as head, and without a live lease
 -- I3  every script that removes a head ends in leave_lane, which frees the next
 -- I4  lane and queue change only together, in one script
+--
+-- What a script changes in the queue is gathered and written at once: by flush_scores,
+-- before anything reads the queue, and at the latest by wake. 'headed' in the hash is the
+-- moment since which a job leads its lane, '0' while another one does, '' without a lane.
 
 local made_due = 0
+local scores, moved = {}, {}
+
+local function score(id, at)
+    local n = #scores
+    scores[n + 1], scores[n + 2] = at, id
+end
+
+local function flush_scores()
+    for first = 1, #scores, 1000 do
+        redis.call('ZADD', QUEUE, unpack(scores, first, math.min(first + 999, #scores)))
+    end
+    scores = {}
+end
+
+-- Lanes with a dead letter remember the last job that left them: read by replay, to warn
+-- that later jobs ran.
+local function flush_moves()
+    local names, seqs = {}, {}
+    for lane, seq in pairs(moved) do
+        names[#names + 1], seqs[#seqs + 1] = 'imbi:lane-moved:' .. lane, seq
+    end
+    moved = {}
+    for first = 1, #names, 1000 do
+        local last = math.min(first + 999, #names)
+        for n, known in ipairs(redis.call('MGET', unpack(names, first, last))) do
+            if known then
+                redis.call('SET', names[first + n - 1], seqs[first + n - 1], 'XX', 'KEEPTTL')
+            end
+        end
+    end
+end
 
 local function far(seq)
     return int(FAR + (tonumber(seq) or 0))
@@ -18,6 +53,8 @@ end
 -- At most 16 tokens a call and 64 in all: a token wakes one worker, and each
 -- claim that leaves due jobs behind passes one on.
 local function wake()
+    flush_scores()
+    flush_moves()
     if made_due == 0 then
         return
     end
@@ -29,7 +66,7 @@ local function wake()
 end
 
 local function make_due(id, due, now)
-    redis.call('ZADD', QUEUE, int(due), id)
+    score(id, int(due))
     if due <= now then
         made_due = made_due + 1
     end
@@ -39,7 +76,7 @@ end
 -- while another job leads its lane or a hold keeps it.
 local function place(id, lane, seq, not_before, hold, now)
     if hold ~= '' or not is_head(lane, id) then
-        redis.call('ZADD', QUEUE, far(seq), id)
+        score(id, far(seq))
         return
     end
     make_due(id, math.max(now, not_before), now)
@@ -47,12 +84,10 @@ end
 
 local function join_lane(id, lane, now)
     local seq = redis.call('INCR', 'imbi:seq')
-    local headed = '0'
+    local headed = ''
     if lane ~= '' then
         redis.call('ZADD', LANE .. lane, seq, id)
-        if is_head(lane, id) then
-            headed = int(now)
-        end
+        headed = is_head(lane, id) and int(now) or '0'
     end
     return int(seq), headed
 end
@@ -68,7 +103,7 @@ local function advance(lane, head, now)
         return
     end
     if h[4] then
-        redis.call('ZADD', QUEUE, far(h[2]), head)
+        score(head, far(h[2]))
     else
         make_due(head, math.max(now, tonumber(h[3]) or 0), now)
     end
@@ -80,8 +115,7 @@ local function leave_lane(id, lane, seq, now)
     end
     local members = redis.call('ZRANGE', LANE .. lane, 0, 1)
     redis.call('ZREM', LANE .. lane, id)
-    -- There only for lanes with a dead letter: read by replay, to warn that later jobs ran.
-    redis.call('SET', 'imbi:lane-moved:' .. lane, seq, 'XX', 'KEEPTTL')
+    moved[lane] = seq
     if members[1] == id then
         advance(lane, members[2], now)
     end

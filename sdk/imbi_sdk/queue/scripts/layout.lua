@@ -25,9 +25,14 @@ local RETRIES = 'arq:retry:'
 local RESULT = 'arq:result:'
 local ABORT = 'arq:abort'
 
--- Lua writes large numbers as 4.1024448e+12; Redis wants digits.
+-- Lua writes large numbers as 4.1024448e+12; Redis wants digits. The last one is kept: it is
+-- mostly the same moment.
+local int_of, int_text = false, ''
 local function int(number)
-    return string.format('%.0f', number)
+    if number ~= int_of then
+        int_of, int_text = number, string.format('%.0f', number)
+    end
+    return int_text
 end
 
 local function now_ms()

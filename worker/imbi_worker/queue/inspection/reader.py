@@ -255,7 +255,23 @@ def _attempts(facts: Mapping[str, str]) -> tuple[AttemptView, ...]:
         for name, record in facts.items()
         if name.startswith(_ATTEMPT)
     ]
+    if facts.get("state") == State.SUCCEEDED:
+        found.append(_success(facts))
     return tuple(sorted(found, key=lambda attempt: (attempt.run, attempt.number)))
+
+
+def _success(facts: Mapping[str, str]) -> AttemptView:
+    """A success leaves no record of its own: the hash holds what it would say."""
+    duration = facts.get("duration_ms", "")
+    return AttemptView(
+        run=number(facts.get("run")) or 1,
+        number=number(facts.get("attempts")),
+        outcome="succeeded",
+        worker=facts.get("worker"),
+        started=None,
+        ended=when(facts.get("ended")),
+        duration=timedelta(milliseconds=number(duration)) if duration else None,
+    )
 
 
 def _attempt(place: str, record: str) -> AttemptView:

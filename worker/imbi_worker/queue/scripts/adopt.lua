@@ -48,7 +48,7 @@ local seq, headed = join_lane(id, lane, now)
 redis.call('HSET', JOB .. id, 'handler', handler, 'plugin', plugin, 'lane', lane, 'seq', seq, 'headed', headed,
     'project', project, 'ordinal', ordinal, 'v', version, 'delivery', delivery, 'digest', digest,
     'state', 'waiting', 'enqueued', enqueued, 'run', 1, 'attempts', 0)
-refer(delivery, digest, project, id)
+refer(delivery, digest, { id, project })
 if kind == 'foreign' then
     park(id, 'foreign', seq, now)
 elseif kind == 'dead' then

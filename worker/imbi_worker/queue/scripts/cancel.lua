@@ -38,7 +38,7 @@ end
 
 local function cancel(id)
     local h = job_hash(id)
-    if not h.exists then
+    if not h then
         local is_stranger = redis.call('EXISTS', BODY .. id) == 1 and redis.call('ZSCORE', QUEUE, id)
         return is_stranger and mark(id) or 'missing'
     end

@@ -8,8 +8,8 @@
 --        8 lease (ms), 9 '1' while the graph answers, 10 wire version the worker knows,
 --        11 its plugin slugs, separated and surrounded by spaces
 -- Reply  { now, next due moment, 'more' | 'bytes' | '' when due jobs were left,
---          jobs: { id, token, body, event key, attempts, crashes, first_failed,
---                  held_ms, deferred_since, unknown, enqueued, run } ..., flat,
+--          jobs: { id, token, body, event key, facts } ..., flat; the facts are 'enqueued
+--                  run' and, of a job with a past, ' name=value' for each figure of it,
 --          events: { key, bytes } ..., flat,
 --          strangers: { id, body } ... without a hash, to be adopted, flat,
 --          running jobs whose cancel was asked for }
@@ -43,7 +43,7 @@ local SPARED = 1000
 local PATIENCE_FOR_PLUGINS = 600000
 local worker_key = 'imbi:worker:' .. worker
 local jobs, events, strangers = {}, {}, {}
-local event_sent, leased, taken, bytes, left = {}, {}, 0, 0, ''
+local event_sent, taken, bytes, left = {}, 0, 0, ''
 
 local function hand_out(id, h, token, body)
     local key = ''
@@ -55,39 +55,27 @@ local function hand_out(id, h, token, body)
             events[#events + 1] = redis.call('HGET', EVENT .. h.delivery, h.digest) or ''
         end
     end
+    local told = h.enqueued .. ' ' .. h.run
+    -- Only what has been on a worker or under a hold has a past.
+    if h.started ~= '' or h.held_ms ~= '' then
+        told = told .. ' attempts=' .. h.attempts .. ' crashes=' .. h.crashes .. ' first_failed=' .. h.first_failed
+            .. ' held_ms=' .. h.held_ms .. ' deferred_since=' .. h.deferred_since .. ' unknown=' .. h.unknown
+    end
     local n = #jobs
-    jobs[n + 1], jobs[n + 2], jobs[n + 3], jobs[n + 4] = id, token, body, key
-    jobs[n + 5], jobs[n + 6], jobs[n + 7], jobs[n + 8] = h.attempts, h.crashes, h.first_failed, h.held_ms
-    jobs[n + 9], jobs[n + 10], jobs[n + 11], jobs[n + 12] = h.deferred_since, h.unknown, h.enqueued, h.run
+    jobs[n + 1], jobs[n + 2], jobs[n + 3], jobs[n + 4], jobs[n + 5] = id, token, body, key, told
 end
 
--- What every claim needs in one call, the rare fields when they are asked for.
-local function read(id)
-    local v = redis.call('HMGET', JOB .. id, 'state', 'not_before', 'lane', 'handler', 'plugin', 'v', 'delivery',
-        'digest', 'attempts', 'crashes', 'first_failed', 'held_ms', 'deferred_since', 'unknown', 'enqueued', 'run',
-        'unresolved')
-    if not v[1] then
-        return nil
-    end
-    local h = { state = v[1], not_before = v[2] or '', lane = v[3] or '', handler = v[4] or '', plugin = v[5] or '',
-        v = v[6] or '', delivery = v[7] or '', digest = v[8] or '', attempts = v[9] or '', crashes = v[10] or '',
-        first_failed = v[11] or '', held_ms = v[12] or '', deferred_since = v[13] or '', unknown = v[14] or '',
-        enqueued = v[15] or '', run = v[16] or '', unresolved = v[17] or '' }
-    return setmetatable(h, { __index = function(fields, name)
-        local value = redis.call('HGET', JOB .. id, name) or ''
-        rawset(fields, name, value)
-        return value
-    end })
-end
+local TO_CLAIM = { 'state', 'not_before', 'headed', 'handler', 'plugin', 'v', 'delivery', 'digest', 'size', 'enqueued',
+    'run', 'started', 'held_ms', 'pass', 'unresolved' }
 
 local last = redis.call('HMGET', worker_key, 'claim', 'claimed')
 if last[1] == number then
     local same = cjson.decode(last[2] or '[]')
     for index = 1, #same, 2 do
         local id, token = same[index], same[index + 1]
-        local h = read(id)
+        local h = read_job(id, TO_CLAIM)
         if h and h.token == token then
-            resume(id, redis.call('HGET', JOB .. id, 'hold'), worker, lease, now)
+            resume(id, h.hold ~= '' and h.hold, worker, lease, now)
             hand_out(id, h, token, redis.call('GET', BODY .. id) or '')
         end
     end
@@ -99,7 +87,7 @@ end
 -- so the worker may still finish late while nobody has claimed the job since.
 -- 'counted' holds the token of a run that is counted already, here or as abandoned.
 local function count_crash(id, h)
-    h.unknown = '1'
+    h.unknown, h.pass = '1', ''
     local was_alone = h.alone == '1'
     -- What belonged to that run: a later one may be in company, and under the hold again.
     redis.call('HDEL', JOB .. id, 'abandoned', 'alone', 'pass')
@@ -109,25 +97,25 @@ local function count_crash(id, h)
     end
     h.attempts = int((tonumber(h.attempts) or 0) + 1)
     h.crashes = int((tonumber(h.crashes) or 0) + 1)
+    h.counted = h.token
     if h.first_failed == '' then
         h.first_failed = int(now)
     end
     redis.call('HSET', JOB .. id, 'state', 'waiting', 'attempts', h.attempts, 'crashes', h.crashes, 'unknown', '1',
         'first_failed', h.first_failed, 'counted', h.token)
-    local lost = redis.call('HGET', JOB .. id, 'worker') or ''
-    note_attempt(id, h.run, tonumber(h.attempts), cjson.encode({ n = tonumber(h.attempts), outcome = 'crashed', worker = lost,
+    note_attempt(id, h.run, tonumber(h.attempts), cjson.encode({ n = tonumber(h.attempts), outcome = 'crashed', worker = h.worker,
         started = tonumber(h.started) or now, ended = now,
         error = 'the lease ran out: the worker died or lost Redis' }))
     if not was_alone then
         return true
     end
-    finish_job(id, job_hash(id), { state = 'dead', reason = 'poison pill', status = 'failed', duration = '',
+    finish_job(id, h, { state = 'dead', reason = 'poison pill', status = 'failed', duration = '',
         error = 'its worker died while it ran alone: replay it only when the action is mended' }, now)
     return false
 end
 
 local function elsewhere(id, field)
-    redis.call('ZADD', QUEUE, int(now + ELSEWHERE), id)
+    score(id, int(now + ELSEWHERE))
     if field then
         redis.call('HSETNX', JOB .. id, field, int(now))
     end
@@ -148,7 +136,7 @@ local function cannot_run(id, h)
     local slug = string.match(h.handler, '^([^#]*)#') or ''
     if not string.find(slugs, ' ' .. slug .. ' ', 1, true) then
         if is_orphan(h, slug) then
-            finish_job(id, job_hash(id), { state = 'dead', reason = 'handler not resolvable', status = 'skipped',
+            finish_job(id, h, { state = 'dead', reason = 'handler not resolvable', status = 'skipped',
                 duration = '', error = 'no worker has had the plugin ' .. slug .. ' for 10 minutes: install it, then replay' }, now)
         else
             elsewhere(id, 'unresolved')
@@ -165,17 +153,17 @@ end
 -- True when the job may be handed out; otherwise it has left the due range.
 local function is_ready(id, h)
     if h.state == 'parked' then
-        redis.call('ZADD', QUEUE, far(h.seq), id)
+        score(id, far(h.seq))
     elseif h.state ~= 'waiting' and h.state ~= 'running' then
         redis.call('ZREM', QUEUE, id)
     elseif h.state == 'running' and (tonumber(h.lease_until) or 0) > now then
-        redis.call('ZADD', QUEUE, h.lease_until, id)
+        score(id, h.lease_until)
     elseif h.state == 'running' and spares then
-        redis.call('ZADD', QUEUE, int(now + SPARED), id)
+        score(id, int(now + SPARED))
     elseif tonumber(h.not_before) and tonumber(h.not_before) > now then
-        redis.call('ZADD', QUEUE, h.not_before, id)
-    elseif not is_head(h.lane, id) then
-        redis.call('ZADD', QUEUE, far(h.seq), id)
+        score(id, h.not_before)
+    elseif h.headed == '0' then
+        score(id, far(h.seq))
     else
         return h.state ~= 'running' or count_crash(id, h)
     end
@@ -189,7 +177,7 @@ local function lease_out(id, h, body)
     redis.call('HSET', JOB .. id, 'state', 'running', 'token', token, 'lease_until', ends,
         'worker', worker, 'started', int(now))
     redis.call('SET', IN_PROGRESS .. id, worker, 'PX', lease)
-    leased[#leased + 1], leased[#leased + 2] = ends, id
+    score(id, ends)
     if h.unresolved ~= '' then
         redis.call('HDEL', JOB .. id, 'unresolved')
     end
@@ -205,7 +193,7 @@ local claimed = {}
 local function size_of(h, body)
     local size = #body
     if h.digest ~= '' and not event_sent[h.delivery .. '/' .. h.digest] then
-        size = size + redis.call('HSTRLEN', EVENT .. h.delivery, h.digest)
+        size = size + (tonumber(h.size) or redis.call('HSTRLEN', EVENT .. h.delivery, h.digest))
     end
     return size
 end
@@ -219,14 +207,14 @@ local function meet(id)
         left = 'bytes'
     else
         bytes = bytes + size
-        redis.call('ZADD', QUEUE, int(now + ELSEWHERE), id)
+        score(id, int(now + ELSEWHERE))
         strangers[#strangers + 1] = id
         strangers[#strangers + 1] = redis.call('GET', BODY .. id)
     end
 end
 
 local function consider(id)
-    local h = read(id)
+    local h = read_job(id, TO_CLAIM)
     if not h then
         meet(id)
         return
@@ -245,7 +233,7 @@ local function consider(id)
     local body = redis.call('GET', BODY .. id)
     if not body then
         redis.call('HINCRBY', 'imbi:counters', 'repairs:body', 1)
-        finish_job(id, job_hash(id), { state = 'dead', reason = 'body lost', status = 'failed', duration = '',
+        finish_job(id, h, { state = 'dead', reason = 'body lost', status = 'failed', duration = '',
             error = 'Redis no longer holds the body: deliver again' }, now)
         return
     end
@@ -260,6 +248,7 @@ local function consider(id)
 end
 
 local looked_at = 0
+flush_scores()
 while taken < wanted and left == '' and looked_at < LOOKED_AT do
     local due = redis.call('ZRANGEBYSCORE', QUEUE, '-inf', int(now), 'LIMIT', 0, math.min(wanted - taken, 100))
     if #due == 0 then
@@ -271,12 +260,10 @@ while taken < wanted and left == '' and looked_at < LOOKED_AT do
             consider(id)
         end
     end
-    if #leased > 0 then
-        redis.call('ZADD', QUEUE, unpack(leased))
-        leased = {}
-    end
+    flush_scores()
 end
 
+flush(now)
 if #claimed > 0 then
     redis.call('HSET', worker_key, 'claim', number, 'claimed', cjson.encode(claimed))
     redis.call('PEXPIRE', worker_key, 60000)
@@ -288,6 +275,5 @@ if next_due <= now then
     left = left == '' and 'more' or left
     made_due = made_due + 1
 end
-flush(now)
 wake()
 return { int(now), int(next_due), left, jobs, events, strangers, aborts }

@@ -4,30 +4,45 @@
 
 local OUTCOMES_KEPT = 100000
 
+-- Texts as JSON; those of a batch are mostly the same.
+local quoted = setmetatable({}, { __index = function(known, text)
+    local json = cjson.encode(text)
+    rawset(known, text, json)
+    return json
+end })
+
 local function result_of(id, h, state, attempts, started, now, text)
     local good = state == 'succeeded' or state == 'skipped'
-    return table.concat({
-        '{"t":', attempts, ',"f":', cjson.encode(h.handler), ',"a":[],"k":{"project_id":',
-        cjson.encode(h.project), ',"delivery":', cjson.encode(h.delivery), '},"et":', h.enqueued,
-        ',"s":', good and 'true' or 'false', ',"r":', text == '' and 'null' or cjson.encode(text),
-        ',"st":', started, ',"ft":', int(now), ',"q":', cjson.encode(QUEUE),
-        ',"id":', cjson.encode(id), '}',
-    })
+    return string.format('{"t":%s,"f":%s,"a":[],"k":{"project_id":%s,"delivery":%s},"et":%s,"s":%s,"r":%s,'
+        .. '"st":%s,"ft":%s,"q":%s,"id":%s}', attempts, quoted[h.handler], quoted[h.project], cjson.encode(h.delivery),
+        h.enqueued == '' and '0' or h.enqueued, good and 'true' or 'false', text == '' and 'null' or cjson.encode(text),
+        started, int(now), quoted[QUEUE], cjson.encode(id))
 end
 
--- A job's hash: what every ending needs in one call, the rare fields when they are asked for.
-local function job_hash(id)
-    local v = redis.call('HMGET', JOB .. id, 'handler', 'plugin', 'lane', 'seq', 'state', 'token',
-        'delivery', 'digest', 'project', 'enqueued', 'attempts', 'run', 'hold', 'started', 'counted')
-    local h = { exists = v[1] and true or false, handler = v[1] or '', plugin = v[2] or '', lane = v[3] or '',
-        seq = v[4] or '', state = v[5] or '', token = v[6] or '', delivery = v[7] or '', digest = v[8] or '',
-        project = v[9] or '', enqueued = v[10] or '0', attempts = v[11] or '', run = v[12] or '',
-        hold = v[13] or '', started = v[14] or '', counted = v[15] or '' }
+-- A job's hash, nil when there is none; a field it lacks reads as ''. Each field costs:
+-- *names*, the first of which every hash has, are read in one call, any other when it is
+-- asked for.
+local function read_job(id, names)
+    local values = redis.call('HMGET', JOB .. id, unpack(names))
+    if not values[1] then
+        return nil
+    end
+    local h = {}
+    for n = 1, #names do
+        h[names[n]] = values[n] or ''
+    end
     return setmetatable(h, { __index = function(fields, name)
         local value = redis.call('HGET', JOB .. id, name) or ''
         rawset(fields, name, value)
         return value
     end })
+end
+
+local TO_END = { 'state', 'token', 'handler', 'plugin', 'lane', 'seq', 'delivery', 'digest', 'project', 'enqueued',
+    'attempts', 'run', 'started', 'hold', 'counted', 'alone', 'pass', 'error' }
+
+local function job_hash(id)
+    return read_job(id, TO_END)
 end
 
 local ended, served, gone, freed = {}, {}, {}, {}
@@ -36,6 +51,7 @@ local aborts_are_asked = redis.call('ZCARD', ABORT) > 0
 -- Endings of one call share what can be written once: the members that leave the queue,
 -- the keys that are freed, the counters. Nothing else of the call looks at them.
 local function flush(now)
+    flush_scores()
     if #gone > 0 then
         redis.call('ZREM', QUEUE, unpack(gone))
         redis.call('DEL', unpack(freed))
@@ -55,14 +71,19 @@ local function integration(h)
     return h.plugin ~= '' and h.plugin or string.match(h.handler, '^[^#]*')
 end
 
-local NOTHING = {}
+local function append(list, ...)
+    for n = 1, select('#', ...) do
+        list[#list + 1] = select(n, ...)
+    end
+end
 
 local function note_of(run, number)
     return 'attempt:' .. run .. '.' .. int(number)
 end
 
 -- ending = { state, reason, error, status, duration, note }; status is succeeded, failed or
--- skipped, note the attempt's field and record if there is one to write along.
+-- skipped, note the attempt's field and record if there is one to write along. A success
+-- leaves none: the hash says all of it.
 -- The caller ends in flush.
 local function finish_job(id, h, ending, now)
     local dead = ending.state == 'dead'
@@ -88,13 +109,19 @@ local function finish_job(id, h, ending, now)
     if h.hold ~= '' then
         redis.call('ZREM', PARKED .. h.hold, id)
     end
-    redis.call('HDEL', JOB .. id, 'token', 'lease_until', 'alone', 'pass')
-    if h.hold ~= '' or h.counted ~= '' then
-        redis.call('HDEL', JOB .. id, 'hold', 'held_since', 'counted', 'abandoned')
+    if h.hold ~= '' or h.counted ~= '' or h.alone ~= '' or h.pass ~= '' then
+        redis.call('HDEL', JOB .. id, 'alone', 'pass', 'hold', 'held_since', 'counted', 'abandoned')
     end
     local at = int(now)
-    redis.call('HSET', JOB .. id, 'state', ending.state, 'ended', at, 'attempts', attempts,
-        'reason', ending.reason, 'error', ending.error, 'status', ending.status, unpack(ending.note or NOTHING))
+    local told = { 'state', ending.state, 'token', '', 'ended', at, 'attempts', attempts, 'status', ending.status,
+        'duration_ms', ending.duration }
+    if text ~= '' or h.error ~= '' then
+        append(told, 'reason', ending.reason, 'error', ending.error)
+    end
+    if ending.note then
+        append(told, ending.note[1], ending.note[2])
+    end
+    redis.call('HSET', JOB .. id, unpack(told))
     if dead then
         freed[#freed + 1], freed[#freed + 2] = IN_PROGRESS .. id, RETRIES .. id
         redis.call('ZADD', DEAD, at, id)
@@ -113,10 +140,13 @@ local function finish_job(id, h, ending, now)
     local counter = ending.state .. ':' .. h.handler
     ended[counter] = (ended[counter] or 0) + 1
     local last = close_in_delivery(h.delivery, h.digest, h.project, id, ending.state, dead)
-    redis.call('XADD', 'imbi:outcomes', 'MAXLEN', '~', OUTCOMES_KEPT, '*', 'job', id, 'handler', h.handler,
-        'project', h.project, 'delivery', h.delivery, 'state', ending.state, 'status', ending.status,
-        'reason', ending.reason, 'error', ending.error, 'duration_ms', ending.duration,
-        'attempts', attempts, 'run', h.run, 'ended', at, 'last', last)
+    local outcome = { 'job', id, 'handler', h.handler, 'project', h.project, 'delivery', h.delivery,
+        'state', ending.state, 'status', ending.status, 'duration_ms', ending.duration,
+        'attempts', attempts, 'run', h.run, 'ended', at, 'last', last }
+    if text ~= '' then
+        append(outcome, 'reason', ending.reason, 'error', ending.error)
+    end
+    redis.call('XADD', 'imbi:outcomes', 'MAXLEN', '~', OUTCOMES_KEPT, '*', unpack(outcome))
     leave_lane(id, h.lane, h.seq, now)
 end
 
@@ -134,12 +164,13 @@ local function sweep_aborts(now)
     end
     for _, id in ipairs(redis.call('ZRANGE', ABORT, 0, 99)) do
         local h = job_hash(id)
-        if h.state == 'running' and (tonumber(h.lease_until) or 0) > now then
+        local state = h and h.state
+        if state == 'running' and (tonumber(h.lease_until) or 0) > now then
             running[#running + 1] = id
-        elseif h.state == 'waiting' or h.state == 'parked' or h.state == 'running' then
+        elseif state == 'waiting' or state == 'parked' or state == 'running' then
             finish_job(id, h, { state = 'cancelled', reason = 'cancelled', error = '',
                 status = 'skipped', duration = '' }, now)
-        elseif h.exists or redis.call('EXISTS', BODY .. id) == 0
+        elseif h or redis.call('EXISTS', BODY .. id) == 0
             or not redis.call('ZSCORE', QUEUE, id) then
             redis.call('ZREM', ABORT, id)
         else

@@ -115,7 +115,7 @@ end
 
 local function settle(id, entry)
     local h = job_hash(id)
-    if h.token == '' or h.token ~= entry.token then
+    if not h or h.token == '' or h.token ~= entry.token then
         return 'lost'
     end
     -- A run that was counted already, as a crash or as abandoned, is not counted again when

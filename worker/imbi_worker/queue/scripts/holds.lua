@@ -38,7 +38,7 @@ end
 
 local function park(id, scope, seq, now)
     redis.call('ZADD', PARKED .. scope, seq, id)
-    redis.call('ZADD', QUEUE, far(seq), id)
+    score(id, far(seq))
     redis.call('HSET', JOB .. id, 'hold', scope, 'held_since', int(now), 'state', 'parked')
 end
 

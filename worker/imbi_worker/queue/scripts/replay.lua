@@ -47,13 +47,7 @@ redis.call('HDEL', JOB .. id, 'reason', 'error', 'status', 'ended', 'crashes', '
 local seq, headed = join_lane(id, lane, now)
 redis.call('HSET', JOB .. id, 'state', 'waiting', 'seq', seq, 'headed', headed, 'attempts', 0,
     'run', next_run(delivery, id), 'replayed_by', actor)
-if delivery ~= '' then
-    local key = DELIVERY .. delivery
-    redis.call('HSET', key, 'job:' .. id, 'waiting')
-    redis.call('HINCRBY', key, 'open', 1)
-    redis.call('HINCRBY', key, 'open:' .. (h[6] or ''), 1)
-    redis.call('PERSIST', key)
-end
+refer(delivery, '', { id, h[6] or '' })
 note_audit('replay', 'job:' .. id, 1, actor, reason, now, 'handler', h[7] or '', 'changed_body', body ~= '' and '1' or '0')
 place(id, lane, seq, 0, '', now)
 wake()
