@@ -29,6 +29,12 @@ SLUGS = ("github", "sonar", "pagerduty")
 MINUTE = 60_000
 ACTOR = "ann@example.org"
 MANDATE = Mandate(ACTOR, "maintenance")
+# Below it a score or a field is no moment.
+_EARLIEST = 1_000_000_000_000
+_MOMENTS_OF_A_JOB = (
+    *("lease_until", "not_before", "held_since", "started", "deferred_since", "first_failed"),
+    *("headed", "unresolved", "enqueued", "ended"),
+)
 _RENEW = load_script("renew", SCRIPTS)
 _ALONE = load_script("alone", SCRIPTS)
 
@@ -193,6 +199,24 @@ class Desk:
         near = await self.redis.zrangebyscore(keys.QUEUE, past, past + MINUTE)
         if near:
             await self.redis.zadd(keys.QUEUE, dict.fromkeys(near, past))
+
+    async def jump(self, milliseconds: int) -> None:
+        """As if Redis' clock had leapt so far, or back: every moment that lies in Redis shifts."""
+        for job in await self.redis.keys(f"{keys.JOB}*"):
+            await self._shift_fields(job.decode(), _MOMENTS_OF_A_JOB, milliseconds)
+        for hold in await self.redis.keys(f"{keys.HOLD}*"):
+            await self._shift_fields(hold.decode(), ("since", "until"), milliseconds)
+        for name in ("imbi:served", "imbi:slugs"):
+            await self._shift_fields(name, tuple(await self.facts(name)), milliseconds)
+        for index in (keys.QUEUE, keys.HOLDS, keys.DEAD, keys.WORKERS):
+            for member, at in await self.redis.zrange(index, 0, -1, withscores=True):
+                if _EARLIEST < at < keys.FAR:
+                    await self.redis.zadd(index, {member: at - milliseconds})
+
+    async def _shift_fields(self, key: str, names: tuple[str, ...], milliseconds: int) -> None:
+        for name, at in (await self.facts(key)).items():
+            if name in names and at.isdigit() and int(at) > _EARLIEST:
+                await self.note(key, **{name: int(at) - milliseconds})
 
     async def end_hold(self, scope: str) -> None:
         """As if the end of a hold had come."""

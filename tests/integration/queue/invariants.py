@@ -11,6 +11,8 @@ from imbi_sdk.queue import keys
 
 UNFINISHED = {"waiting", "running", "parked"}
 Value = TypeVar("Value")
+# What a claim puts a job off for that it cannot run itself.
+PUT_OFF_MS = 5_000
 GOOD_ENDS = {"succeeded", "skipped", "cancelled"}
 
 
@@ -31,6 +33,23 @@ class Picture:
     expiring: set[str]
     counters: dict[str, str]
     tokens: int
+    holds: dict[str, dict[str, str]]
+    hold_ends: dict[str, float]
+
+    def head_of(self, lane: str) -> str | None:
+        members = self.lanes.get(lane, {})
+        return min(members, key=members.__getitem__, default=None)
+
+    def is_head(self, job: str) -> bool:
+        """Whether nothing of its lane is before it."""
+        return self.head_of(self.jobs[job]["lane"]) in {None, job}
+
+    def holds_on(self, job: str) -> list[str]:
+        """The scopes that stop a job now; none that it was let through."""
+        facts = self.jobs[job]
+        scopes = ("queue", f"plugin:{facts['plugin']}", f"handler:{facts['handler']}")
+        standing = [scope for scope in scopes if scope in self.hold_ends]
+        return [one for one in standing if facts.get("pass") != self.holds[one]["number"]]
 
     def unfinished(self) -> dict[str, dict[str, str]]:
         return {job: facts for job, facts in self.jobs.items() if facts["state"] in UNFINISHED}
@@ -38,7 +57,7 @@ class Picture:
 
 async def look(redis: Redis) -> Picture:
     names = sorted(key.decode() for key in await redis.keys("*"))
-    hashes = [n for n in names if n.startswith((keys.JOB, keys.DELIVERY, keys.EVENT))]
+    hashes = [n for n in names if n.startswith((keys.JOB, keys.DELIVERY, keys.EVENT, keys.HOLD))]
     zsets = [n for n in names if n.startswith((keys.LANE, keys.PARKED))]
     bodies = [n for n in names if n.startswith(keys.BODY)]
     async with redis.pipeline(transaction=True) as pipe:
@@ -48,6 +67,7 @@ async def look(redis: Redis) -> Picture:
         pipe.get(keys.DEAD_BYTES)
         pipe.hgetall(keys.COUNTERS)
         pipe.llen(keys.WAKE)
+        pipe.zrange(keys.HOLDS, 0, -1, withscores=True)
         for name in hashes:
             pipe.hgetall(name)
         for name in zsets:
@@ -58,7 +78,7 @@ async def look(redis: Redis) -> Picture:
             pipe.pttl(name)
         found = iter(await pipe.execute())
     seconds, micros = next(found)
-    scores, dead, dead_bytes, counters, tokens = (next(found) for _ in range(5))
+    scores, dead, dead_bytes, counters, tokens, hold_ends = (next(found) for _ in range(6))
     facts = {name: _text(next(found)) for name in hashes}
     members = {name: {job.decode(): score for job, score in next(found)} for name in zsets}
     sizes = {name: int(next(found)) for name in bodies}
@@ -77,17 +97,37 @@ async def look(redis: Redis) -> Picture:
         expiring=expiring,
         counters=_text(counters),
         tokens=tokens,
+        holds=_below(keys.HOLD, facts),
+        hold_ends={scope.decode(): ends for scope, ends in hold_ends},
     )
 
 
 async def broken(redis: Redis) -> list[str]:
     """What does not hold, one sentence each."""
     picture = await look(redis)
-    return [
-        problem
-        for check in (_queue, _lanes, _parked, _leases, _bodies, _deliveries, _upkeep)
-        for problem in check(picture)
-    ]
+    checks = (_queue, _lanes, _parked, _holds, _leases, _bodies, _deliveries, _upkeep)
+    return [problem for check in checks for problem in check(picture)]
+
+
+def standing_still(picture: Picture, *, jumped_back_ms: int = 0) -> Iterator[str]:
+    """Jobs at the head of their lane, or without one, that no claim will come to.
+
+    A job that waits must be due when its wait is over, but for five seconds that it may be
+    put off for, and for what Redis' clock has lost since.
+    """
+    latest = picture.now + PUT_OFF_MS + jumped_back_ms
+    for job, facts in picture.unfinished().items():
+        if not picture.is_head(job):
+            continue
+        score = picture.scores.get(job, float("inf"))
+        if facts["state"] == "parked":
+            if facts["hold"] != "foreign" and facts["hold"] not in picture.hold_ends:
+                yield f"job {job} is parked under {facts['hold']}, which does not stand"
+        elif facts["state"] == "running":
+            if score > max(int(facts["lease_until"]), latest):
+                yield f"job {job} runs, and nobody would see its lease run out"
+        elif score > max(int(facts.get("not_before") or 0), latest):
+            yield f"job {job} could go and stands still: its score is {score - picture.now} ahead"
 
 
 def _queue(picture: Picture) -> Iterator[str]:
@@ -126,6 +166,13 @@ def _parked(picture: Picture) -> Iterator[str]:
         for job in jobs:
             if picture.jobs.get(job, {}).get("hold") != hold:
                 yield f"job {job} is parked under {hold} and does not know"
+
+
+def _holds(picture: Picture) -> Iterator[str]:
+    if picture.holds.keys() != picture.hold_ends.keys():
+        yield f"holds are {set(picture.hold_ends)}, with facts of {set(picture.holds)}"
+    for scope in picture.parked.keys() - picture.hold_ends.keys() - {"foreign"}:
+        yield f"jobs are parked under {scope}, which does not stand"
 
 
 def _leases(picture: Picture) -> Iterator[str]:

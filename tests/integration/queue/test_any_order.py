@@ -19,7 +19,7 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from invariants import UNFINISHED, Picture, broken, look
+from invariants import UNFINISHED, Picture, broken, look, standing_still
 from redis.asyncio import Redis
 
 from factories import make_keywords
@@ -44,6 +44,8 @@ PLUGINS = {"github": "gh-1"}
 SCOPES = st.sampled_from(["plugin:gh-1", "handler:sonar#scan", "queue"])
 WORKERS = st.sampled_from(["w1", "w2", "w3"])
 ANY = st.integers(0, 1000)
+# Longer than a step takes.
+A_WHILE = 2_000
 KINDS: st.SearchStrategy[Kind] = st.sampled_from(
     [
         "succeeded",
@@ -82,6 +84,7 @@ class AnyOrder(RuleBasedStateMachine):
         self.asked: list[tuple[dict[str, Any], Enqueued]] = []
         self.claimed: list[ClaimedJob] = []
         self.stock = 0
+        self.jumped_back_ms = 0
 
     def run(self, work: Awaitable[Result]) -> Result:
         async def step() -> Result:
@@ -146,6 +149,10 @@ class AnyOrder(RuleBasedStateMachine):
             facts = before.jobs.get(job.id, {"state": "waiting", "lane": ""})
             was_leased = facts["state"] == "running" and int(facts["lease_until"]) > before.now
             assert not was_leased, f"job {job.id} was handed out twice"
+            held = [] if job.id not in before.jobs else before.holds_on(job.id)
+            # A hold whose end has come is over for this claim.
+            held = [scope for scope in held if before.hold_ends[scope] > before.now + A_WHILE]
+            assert not held, f"job {job.id} was handed out under {held}"
 
     @precondition(lambda self: self.desk.claimers)
     @rule(which=ANY)
@@ -220,6 +227,11 @@ class AnyOrder(RuleBasedStateMachine):
             self.run(self.desk.redis.zadd(keys.QUEUE, dict.fromkeys(members, 1)))
         self.take(self.run(self.desk.claim(worker)))
 
+    @rule(seconds=st.sampled_from([-90, -7, 7, 20, 90, 3600]))
+    def the_clock_jumps(self, seconds: int) -> None:
+        self.run(self.desk.jump(seconds * 1000))
+        self.jumped_back_ms += max(0, -seconds * 1000)
+
     # --- operators
 
     @rule(which=ANY)
@@ -235,13 +247,83 @@ class AnyOrder(RuleBasedStateMachine):
             result = self.run(self.desk.replay(job)).result
             assert result == ("replayed" if jobs[job]["state"] == "dead" else "not dead")
 
-    @rule(scope=SCOPES)
-    def pause(self, scope: str) -> None:
-        self.run(self.desk.pause(scope))
+    @rule(scope=SCOPES, seconds=st.sampled_from([None, None, 30, 600]))
+    def hold(self, scope: str, seconds: int | None) -> None:
+        before = self.picture()
+        verdict = self.run(self.desk.hold(scope, seconds=seconds)).verdict
+        ends = before.hold_ends.get(scope, 0.0)
+        if ends <= before.now:
+            assert verdict == "held"
+        else:
+            facts = before.holds[scope]
+            is_limit = facts["kind"] == "rate_limit" and facts["step"] == "0"
+            is_longer = is_limit and seconds is not None and ends > before.now + seconds * 1000
+            assert verdict == ("longer" if is_longer else "changed")
+
+    @rule(scope=SCOPES, goes_on=st.booleans())
+    def unhold(self, scope: str, *, goes_on: bool) -> None:
+        before = self.picture()
+        is_begun = before.holds.get(scope, {}).get("kind") == "removed"
+        done = self.run(self.desk.unhold(scope, goes_on=goes_on))
+        if scope not in before.hold_ends or (goes_on and not is_begun):
+            assert done.verdict == "missing"
+            return
+        # Here no hold has more than a thousand jobs: all are back.
+        assert (done.verdict, done.left) == ("going on" if is_begun else "removed", 0)
+        assert done.given_back == len(before.parked.get(scope, ()))
+        assert scope not in self.picture().hold_ends
 
     @rule(scope=SCOPES)
     def end_hold(self, scope: str) -> None:
         self.run(self.desk.end_hold(scope))
+
+    @rule(which=ANY)
+    def cancel_twice(self, which: int) -> None:
+        """The second time is what a lost reply looks like."""
+        before = self.picture()
+        job = self.any_job(before, which)
+        verdicts = [self.run(self.desk.cancel(job))[0] for _ in range(2)]
+        state = before.jobs.get(job, {}).get("state")
+        lease_ends = int(before.jobs[job]["lease_until"]) if state == "running" else 0
+        if state is None:
+            assert verdicts == (["asked"] if job in before.scores else ["missing"]) * 2
+        elif state not in UNFINISHED:
+            assert verdicts == ["ended", "ended"]
+        elif lease_ends > before.now + A_WHILE:
+            assert verdicts == ["asked", "asked"]
+        elif state != "running":
+            assert verdicts == ["cancelled", "ended"]
+
+    @rule(which=ANY)
+    def run_now(self, which: int) -> None:
+        before = self.picture()
+        job = self.any_job(before, which)
+        found = self.run(self.desk.run_now(job))
+        facts = before.jobs.get(job)
+        if facts is None:
+            assert (found.verdict == "missing") is (job not in before.scores)
+        elif facts["state"] == "running":
+            assert found.verdict == "running"
+        elif facts["state"] not in UNFINISHED:
+            assert (found.verdict, found.detail) == ("ended", facts["state"])
+        elif not before.is_head(job):
+            members = before.lanes[facts["lane"]]
+            assert (found.verdict, found.detail) == (
+                "behind",
+                min(members, key=members.__getitem__),
+            )
+        elif facts["state"] == "parked":
+            assert (found.verdict, found.detail) == ("held", facts["hold"])
+        elif held := before.holds_on(job):
+            assert (found.verdict, found.detail) == ("held", held[0])
+        else:
+            assert found.verdict in {"due", "already due"}
+            assert self.run(self.desk.is_due(job))
+
+    def any_job(self, picture: Picture, which: int) -> str:
+        """One of all jobs, taken in or not, or one that never was."""
+        known = sorted({*picture.jobs, *picture.scores, "nobody"})
+        return known[which % len(known)]
 
     @rule(count=st.sampled_from([0, 1, 100]))
     def keep_house(self, count: int) -> None:
@@ -253,6 +335,11 @@ class AnyOrder(RuleBasedStateMachine):
     @invariant()
     def nothing_is_broken(self) -> None:
         assert self.run(broken(self.desk.redis)) == []
+
+    @invariant()
+    def no_lane_stands_still_while_it_could_go(self) -> None:
+        found = standing_still(self.picture(), jumped_back_ms=self.jumped_back_ms)
+        assert list(found) == []
 
     def teardown(self) -> None:
         try:
@@ -271,16 +358,25 @@ class AnyOrder(RuleBasedStateMachine):
             for job, facts in picture.unfinished().items():
                 if facts["state"] == "running":
                     self.run(self.desk.crash(job))
+                    # A clock that was put back has not come to the run's own beginning yet.
+                    self.run(self.desk.write(job, not_before=0))
             self.waits_are_over()
-            self.run(self.desk.look_again())
+            self.look_again()
             claim = self.run(self.desk.claim("the last"))
             self.take(claim)
             for claimed in claim.jobs:
                 self.run(self.desk.succeed(claimed))
         self.check_the_end(self.picture())
 
+    def look_again(self) -> None:
+        """Whatever was put off, by a claim or by the clock."""
+        scores = self.picture().scores
+        if near := [job for job, score in scores.items() if score < keys.FAR]:
+            self.run(self.desk.redis.zadd(keys.QUEUE, dict.fromkeys(near, 1)))
+
     def check_the_end(self, picture: Picture) -> None:
         assert self.run(broken(self.desk.redis)) == []
+        assert picture.unfinished() == {}
         assert (picture.scores, picture.lanes, picture.parked) == ({}, {}, {})
         states = {
             name.removeprefix("job:"): state
