@@ -11,9 +11,10 @@ import re
 import sys
 import tomllib
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
-from types import CodeType, ModuleType
+from types import CodeType, ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -23,6 +24,9 @@ from imbi_sdk import compat, find_action, load_plugins, registry
 from imbi_sdk.attempt import Retry, Succeeded
 from imbi_sdk.queue import EnqueueStatus
 from imbi_sdk.testing import github_push, run_action
+from imbi_sdk.testing.queue import FakeQueue
+from integration.queue.desk import Desk
+from waiting import until
 
 ROOT = Path(__file__).parents[2]
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
@@ -103,7 +107,7 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
 def test_every_document_with_examples_has_its_test() -> None:
     """One that is added has to be run as well."""
-    assert DOCUMENTS == ["README.md", "docs/plugins.md", "sdk/README.md"]
+    assert DOCUMENTS == ["README.md", "docs/gateway.md", "docs/plugins.md", "sdk/README.md"]
 
 
 async def test_the_gateways_example_enqueues(run: Any, redis: Redis) -> None:
@@ -117,6 +121,83 @@ async def test_the_gateways_example_enqueues(run: Any, redis: Redis) -> None:
         event=github_push(),
     )
     assert [job.status for job in module.answer.jobs] == [EnqueueStatus.ACCEPTED]
+
+
+async def test_the_gateways_three_changes_work(run: Any, redis: Redis) -> None:
+    """Handed over, run, and written as the complete row; nothing else is asked of the gateway."""
+    rows: list[dict[str, Any]] = []
+
+    async def insert(table: str, given: list[dict[str, Any]]) -> None:
+        assert table == "events"
+        rows.extend(given)
+
+    given = {"signing_key": "a-signing-key-of-a-test", "pod_name": "gateway-0", "insert": insert}
+    module = await run("docs/gateway.md", redis=redis, **given)
+    await until(lambda: redis.exists("imbi:feed"))
+    assert await module.dispatch(a_dispatch("sonarqube#update", "github#sync")) == (202, {}, "")
+    desk = Desk(redis, slugs=("sonarqube", "github"))
+    for job in (await desk.claim()).jobs:
+        await desk.succeed(job)
+    await until(lambda: bool(rows))
+    module.feed.cancel()
+    assert [line["handler"] for line in rows[0]["metadata"]["handlers"]] == [
+        "sonarqube#update",
+        "github#sync",
+    ]
+    assert rows[0]["id"] == "row-1"
+    await module.consumer.unregister()
+
+
+async def test_the_gateway_answers_the_sender_as_the_page_says(run: Any, redis: Redis) -> None:
+    """What is not stored is never answered with a 202."""
+    given = {"signing_key": "a-signing-key-of-a-test", "pod_name": "gateway-0", "insert": None}
+    module = await run("docs/gateway.md", redis=redis, **given)
+    module.feed.cancel()
+    module.queue = FakeQueue()
+    status, _, said = await module.dispatch(a_dispatch("no handler"))
+    assert (status, "rules[0].handler" in said) == (422, True)
+    module.queue.go_down()
+    status, headers, _ = await module.dispatch(a_dispatch("github#sync"))
+    assert (status, list(headers)) == (503, ["Retry-After"])
+
+
+async def test_a_gateway_can_hand_over_rule_by_rule(run: Any, redis: Redis) -> None:
+    """What it keeps runs first, and its outcomes go along."""
+    given = {"signing_key": "a-signing-key-of-a-test", "pod_name": "gateway-0", "insert": None}
+    module = await run("docs/gateway.md", redis=redis, **given)
+    module.feed.cancel()
+    module.queue = FakeQueue()
+    ((call, event_row),) = a_dispatch("sonarqube#update", "github#sync")
+    ran: list[str] = []
+
+    async def run_handlers(**given: Any) -> None:
+        ran.extend(rule.handler for rule in given["rules"])
+
+    await module.dispatch_some(call, event_row, run_handlers)
+    assert ran == ["github#sync"]
+    assert [job.handler for job in module.queue.jobs] == ["sonarqube#update"]
+
+
+def a_dispatch(*handlers: str) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    """What the gateway has at hand for one project."""
+    call = {
+        "org_slug": "acme",
+        "project_id": "p1",
+        "project_slug": "api",
+        "team_slug": None,
+        "service_slug": "github",
+        "service_endpoint": "https://api.github.com",
+        "external_identifier": "acme/api",
+        "event": github_push(),
+        "user_id": None,
+        "rules": [
+            SimpleNamespace(handler=handler, ordinal=number, handler_config="{}")
+            for number, handler in enumerate(handlers)
+        ],
+        "plugins_by_slug": {"github": {"id": "pl-1", "plugin_configuration": "ciphertext"}},
+        "outcomes": [],
+    }
+    return [(call, {"id": "row-1", "recorded_at": datetime(2026, 11, 22, tzinfo=UTC)})]
 
 
 async def test_the_sdks_example_is_a_plugin_with_a_test(run: Any) -> None:

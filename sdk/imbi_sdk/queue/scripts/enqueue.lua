@@ -12,9 +12,13 @@
 -- first reply. A duplicate of a waiting, running, succeeded or skipped job is
 -- dropped and counted; of a dead or cancelled one it is revived with the new
 -- body, at the tail of its lane, under a new run number.
+--
+-- Jobs of one project may have an activity row; behind them stand then project id, row id and
+-- facts (JSON, kept as they are).
 --@include layout
 --@include lanes
 --@include deliveries
+--@include feed
 
 local refused = layout_error()
 if refused then
@@ -24,6 +28,8 @@ local now = now_ms()
 local delivery, nonce, digest, event = next_arg(), next_arg(), next_arg(), next_arg()
 local count = tonumber(next_arg())
 local record = DELIVERY .. delivery
+local has_row = #ARGV > ARG + count * 8
+local ids, row_field = {}, has_row and { 'row', '1' } or {}
 
 local first = redis.call('HGET', record, 'nonce:' .. nonce)
 if first and #first ~= count then
@@ -47,7 +53,8 @@ local function write(id, run)
     redis.call('SET', BODY .. id, body)
     redis.call('HSET', JOB .. id, 'handler', handler, 'plugin', plugin, 'lane', lane, 'seq', seq,
         'headed', headed, 'project', project, 'ordinal', ordinal, 'v', version, 'delivery', delivery,
-        'digest', digest, 'size', size, 'state', 'waiting', 'enqueued', int(now), 'run', run, 'attempts', 0)
+        'digest', digest, 'size', size, 'state', 'waiting', 'enqueued', int(now), 'run', run, 'attempts', 0,
+        unpack(row_field))
     written[#written + 1], written[#written + 2] = id, project
     if headed ~= '0' then
         make_due(id, now, now)
@@ -59,6 +66,7 @@ end
 local reply, duplicates = {}, 0
 for index = 1, count do
     local id = next_arg()
+    ids[index] = id
     local known = redis.call('HGET', record, 'job:' .. id) or redis.call('HGET', JOB .. id, 'state')
     if known == 'dead' or known == 'cancelled' or known == 'discarded' then
         local run = next_run(delivery, id)
@@ -86,11 +94,20 @@ refer(delivery, digest, written)
 for _, old in ipairs(left_events) do
     unrefer(delivery, old)
 end
+local project, row
+if has_row then
+    project, row = next_arg(), next_arg()
+    join_row(delivery, project, digest, row, next_arg(), ids)
+end
 if event ~= '' and tonumber(redis.call('HGET', record, 'refs:' .. digest) or '0') > 0 then
     redis.call('HSETNX', EVENT .. delivery, digest, event)
 end
 if duplicates > 0 then
     redis.call('HINCRBY', 'imbi:counters', 'duplicates', duplicates)
+end
+-- Every rule has run for an earlier delivery of this id: the new row is told at once.
+if has_row and is_fed() and tonumber(redis.call('HGET', record, 'open:' .. project) or '0') <= 0 then
+    publish_record(delivery, project, digest)
 end
 local letters = table.concat(reply)
 redis.call('HSET', record, 'nonce:' .. nonce, letters)

@@ -14,6 +14,7 @@
 --@include lanes
 --@include deliveries
 --@include holds
+--@include feed
 --@include endings
 
 local refused = layout_error()

@@ -18,6 +18,7 @@
 --@include lanes
 --@include deliveries
 --@include holds
+--@include feed
 --@include endings
 --@include audit
 

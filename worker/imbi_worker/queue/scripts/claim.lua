@@ -24,6 +24,7 @@
 --@include lanes
 --@include deliveries
 --@include holds
+--@include feed
 --@include endings
 --@include leases
 

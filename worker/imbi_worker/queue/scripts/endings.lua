@@ -139,6 +139,9 @@ local function finish_job(id, h, ending, now)
     redis.call('SET', RESULT .. id, result_of(id, h, ending.state, attempts, started, now, text), 'PX', DAY)
     local counter = ending.state .. ':' .. h.handler
     ended[counter] = (ended[counter] or 0) + 1
+    if h.digest ~= '' and (h.row ~= '' or is_fed()) then
+        feed(id, h, ending)
+    end
     local last = close_in_delivery(h.delivery, h.digest, h.project, id, ending.state, dead)
     local outcome = { 'job', id, 'handler', h.handler, 'project', h.project, 'delivery', h.delivery,
         'state', ending.state, 'status', ending.status, 'duration_ms', ending.duration,

@@ -21,6 +21,7 @@
 --@include lanes
 --@include deliveries
 --@include holds
+--@include feed
 --@include endings
 
 local refused = layout_error()
