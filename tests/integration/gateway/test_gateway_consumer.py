@@ -291,6 +291,18 @@ async def test_a_client_that_decodes_reads_as_well(
             assert record.row()["metadata"]["handlers"]
 
 
+async def test_a_full_redis_can_still_be_read_empty(valkey: Valkey) -> None:
+    """Reading and acknowledging is what frees it."""
+    async with Redis.from_url(valkey.url) as redis:
+        gateway, desk = Gateway(redis), Desk(redis)
+        await gateway.consumer().register()
+        await end_deliveries(gateway, desk, "d-1", "d-2", size=10_000)
+        await redis.config_set("maxmemory", 1)
+        assert deliveries(await gateway.told()) == ["d-1", "d-2"]
+        assert await gateway.stored_events() == 0
+        await redis.config_set("maxmemory", 0)
+
+
 async def test_when_redis_is_away_the_errors_say_so(valkey: Valkey) -> None:
     """The same types as when enqueueing; ``run`` waits and goes on."""
     valkey.kill()

@@ -1,4 +1,4 @@
-#!lua
+#!lua flags=allow-oom
 -- What stands behind entries of the activity feed.
 --
 -- KEYS   1 queue
@@ -7,6 +7,7 @@
 --          { key, event, ... } } with key = delivery/digest
 --
 -- An event stands there once. Entries beyond the bytes are left out, but never the first one.
+-- Works while Redis is full: what is read is acknowledged, and so freed.
 --@include layout
 
 local refused = layout_error()
