@@ -32,9 +32,9 @@ _ENQUEUE = load_script("enqueue")
 JOBS_PER_CALL = 1_000
 # A lost connection: the call is repeated under its nonce, so nothing is enqueued twice.
 _PAUSES = (0.05, 0.2, 0.5)
-AWAY = (RedisConnectionError, RedisTimeoutError, OSError)
+AWAY: Final[tuple[type[Exception], ...]] = (RedisConnectionError, RedisTimeoutError, OSError)
 # A failover is under way: another server may be asked in a moment.
-DEMOTED = (ReadOnlyError, MasterDownError, ClusterDownError)
+DEMOTED: Final[tuple[type[Exception], ...]] = (ReadOnlyError, MasterDownError, ClusterDownError)
 
 
 class QueueError(Exception):

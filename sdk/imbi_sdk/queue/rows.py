@@ -1,15 +1,15 @@
 """The row of Imbi's activity feed that a delivery has for each of its projects."""
 
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar, Final
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from imbi_sdk.attempt.report import HandlerOutcome
 
 # The gateway writes versions 0 and 1 itself.
-FIRST_VERSION = 2
-LAST_VERSION = 255
+FIRST_VERSION: Final = 2
+LAST_VERSION: Final = 255
 """The column is a byte. From here on the row that was written last is the one that counts."""
 
 
@@ -25,7 +25,7 @@ def _text(value: Any) -> Any:
 class EventRow(BaseModel):
     """The row the gateway has inserted; *recorded_at* without a zone is UTC."""
 
-    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+    model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, hide_input_in_errors=True)
 
     id: Annotated[str, BeforeValidator(_text), Field(min_length=1, max_length=256)]
     recorded_at: Annotated[datetime, AfterValidator(_aware)]
@@ -34,7 +34,7 @@ class EventRow(BaseModel):
 class StoredRow(BaseModel):
     """A row as it waits in Redis, with what the gateway itself has run for it."""
 
-    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+    model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, hide_input_in_errors=True)
 
     row: EventRow
     ran: tuple[HandlerOutcome, ...] = ()

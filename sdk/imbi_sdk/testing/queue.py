@@ -57,8 +57,6 @@ class FakeQueue:
     def __init__(self, *, signer: Signer | None = None) -> None:
         self._memory = _Memory()
         self._queue = ActionQueue(self._memory, signer=signer)
-        self.enqueue_handlers = self._queue.enqueue_handlers
-        """As `ActionQueue.enqueue_handlers`."""
 
     async def enqueue_delivery(
         self,
@@ -83,6 +81,10 @@ class FakeQueue:
             traceparent=traceparent,
             nonce=nonce,
         )
+
+    async def enqueue_handlers(self, **call: Any) -> Enqueued:
+        """As `ActionQueue.enqueue_handlers`, which checks the keywords."""
+        return await self._queue.enqueue_handlers(**call)
 
     @property
     def jobs(self) -> tuple[ActionJob, ...]:
