@@ -80,6 +80,7 @@ async def test_the_worker_of_a_running_job_is_told_until_it_has_ended(desk: Desk
     assert await desk.cancel(job) == ["asked"]
     await desk.end(claimed, "cancelled", counts=False, reason="cancelled", status="skipped")
     assert await marks(desk) == 0
+    assert (await desk.hash(job))["error"] == (await desk.outcomes())[-1]["error"] == BY
 
 
 async def test_a_job_that_ends_well_before_it_is_told_stays_as_it_ended(desk: Desk) -> None:

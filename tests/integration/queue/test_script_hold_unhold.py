@@ -169,6 +169,65 @@ async def test_going_on_with_a_removal_spares_a_hold_set_since(desk: Desk) -> No
     assert await desk.redis.zscore(keys.HOLDS, "queue") == float("inf")
 
 
+async def test_a_way_through_one_hold_is_none_through_another(desk: Desk) -> None:
+    """What a half-open rate limit lets through meets the pause of its handler."""
+    desk.lane = without_lane
+    await desk.jobs(3, plugin_ids=GH)
+    await desk.rate_limit(await desk.claim_one(jobs=1), SCOPE)
+    await desk.claim()
+    await desk.pause("handler:github#sync")
+    await desk.end_hold(SCOPE)
+    assert await desk.claimed_ids() == []
+    assert len(await desk.parked("handler:github#sync")) == 1
+    assert len(await desk.parked(SCOPE)) == 2
+
+
+@pytest.mark.parametrize("jobs", [3, 1005])
+async def test_a_pause_right_after_a_resume_stops_what_came_back(desk: Desk, jobs: int) -> None:
+    """What was given back and not claimed yet does not slip through the new one."""
+    desk.lane = without_lane
+    await desk.enqueue(projects=[f"p-{n}" for n in range(jobs)])
+    await desk.pause("queue")
+    while (await desk.claim()).left:
+        pass
+    await desk.unhold("queue")
+    await desk.pause("queue")
+    claim = await desk.claim()
+    while claim.left:
+        assert claim.jobs == ()
+        claim = await desk.claim()
+    assert claim.jobs == ()
+    assert len(await desk.parked("queue")) == jobs
+
+
+async def test_a_rate_limit_right_after_a_hold_stops_what_came_back(desk: Desk) -> None:
+    """The first job to come back is told 429: the others need not be told the same."""
+    desk.lane = without_lane
+    jobs = await desk.jobs(5, plugin_ids=GH)
+    await desk.pause(SCOPE)
+    await desk.claim()
+    await desk.unhold(SCOPE)
+    await desk.rate_limit(await desk.claim_one(jobs=1), SCOPE)
+    assert await desk.claimed_ids() == []
+    assert sorted(await desk.parked(SCOPE)) == sorted(jobs)
+
+
+async def test_a_half_open_hold_of_an_older_version_still_opens(desk: Desk) -> None:
+    """It has no number that a pass could name."""
+    desk.lane = without_lane
+    jobs = await desk.jobs(5, plugin_ids=GH)
+    await desk.rate_limit(await desk.claim_one(jobs=1), SCOPE)
+    await desk.claim()
+    await desk.command("HDEL", f"{keys.HOLD}{SCOPE}", "number")
+    seen: list[str] = []
+    for expected in (1, 2, 2):
+        await desk.end_hold(SCOPE)
+        claimed = (await desk.claim()).jobs
+        assert len(claimed) == expected
+        seen += [job.id for job in claimed]
+    assert sorted(seen) == sorted(jobs)
+
+
 async def test_giving_back_wakes_workers(desk: Desk) -> None:
     """They need not find out by themselves."""
     desk.lane = without_lane

@@ -223,8 +223,8 @@ local function consider(id)
     if not is_ready(id, h) then
         return
     end
-    local scope = held and hold_on(h.plugin, h.handler)
-    if scope and h.pass ~= scope then
+    local scope = held and hold_on(h.plugin, h.handler, h.pass)
+    if scope then
         park(id, scope, h.seq, now)
         return
     end

@@ -94,6 +94,8 @@ local function finish_job(id, h, ending, now)
         text = 'skipped: ' .. ending.reason
     elseif ending.state == 'cancelled' then
         text = 'cancelled'
+        -- Whoever ends it: an operator's cancel says by whom and why.
+        ending.error = ending.error ~= '' and ending.error or h.cancelled_by
     elseif dead then
         local is_named = string.sub(ending.error, 1, #ending.reason) == ending.reason
         text = is_named and ending.error or ending.reason .. ': ' .. ending.error

@@ -9,10 +9,13 @@ local function holds_exist()
     return redis.call('ZCARD', HOLDS) > 0
 end
 
-local function hold_on(plugin, handler)
+-- The first hold that stops a job. *pass* is the number of one it was let through.
+local function hold_on(plugin, handler, pass)
     for _, scope in ipairs({ 'queue', 'plugin:' .. plugin, 'handler:' .. handler }) do
         if redis.call('ZSCORE', HOLDS, scope) then
-            return scope
+            if not pass or pass == '' or redis.call('HGET', HOLD .. scope, 'number') ~= pass then
+                return scope
+            end
         end
     end
     return nil
@@ -23,6 +26,16 @@ local function write_hold(scope, kind, reason, actor, ends, now)
     redis.call('ZADD', HOLDS, ends, scope)
     redis.call('HSET', HOLD .. scope, 'kind', kind, 'reason', reason, 'actor', actor, 'since', int(now),
         'until', ends, 'step', 0, 'number', redis.call('INCR', 'imbi:seq'))
+end
+
+local function number_of(scope)
+    local number = redis.call('HGET', HOLD .. scope, 'number')
+    if not number then
+        -- Set by an older version.
+        number = int(redis.call('INCR', 'imbi:seq'))
+        redis.call('HSET', HOLD .. scope, 'number', number)
+    end
+    return number
 end
 
 -- A service's own limit. The longest answer stands when several jobs asked at once, and
@@ -42,7 +55,8 @@ local function park(id, scope, seq, now)
     redis.call('HSET', JOB .. id, 'hold', scope, 'held_since', int(now), 'state', 'parked')
 end
 
-local function unpark(id, scope, now)
+-- *pass*: the number of the hold when it stands on and lets this job through.
+local function unpark(id, scope, now, pass)
     redis.call('ZREM', PARKED .. scope, id)
     local h = redis.call('HMGET', JOB .. id, 'lane', 'seq', 'not_before', 'held_since', 'state')
     if h[5] ~= 'parked' then
@@ -50,16 +64,19 @@ local function unpark(id, scope, now)
     end
     redis.call('HINCRBY', JOB .. id, 'held_ms', int(math.max(0, now - (tonumber(h[4]) or now))))
     redis.call('HDEL', JOB .. id, 'hold', 'held_since')
-    -- 'pass' lets it through the hold that is still half open.
-    redis.call('HSET', JOB .. id, 'state', 'waiting', 'pass', scope)
+    redis.call('HSET', JOB .. id, 'state', 'waiting', 'pass', pass or '')
     place(id, h[1] or '', h[2] or '0', tonumber(h[3] or '0'), '', now)
 end
 
 -- Gives the first *count* parked jobs back, and ends the hold with the last of them; until
 -- then it is looked at again at *again*, and later jobs line up behind the parked.
 local function give_back(scope, count, again, now)
+    local pass = ''
+    if redis.call('ZCARD', PARKED .. scope) > count then
+        pass = number_of(scope)
+    end
     for _, id in ipairs(redis.call('ZRANGE', PARKED .. scope, 0, count - 1)) do
-        unpark(id, scope, now)
+        unpark(id, scope, now, pass)
     end
     if redis.call('EXISTS', PARKED .. scope) == 0 then
         redis.call('ZREM', HOLDS, scope)
