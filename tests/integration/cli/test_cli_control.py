@@ -110,7 +110,7 @@ def test_why_of_a_job_that_runs_and_of_those_that_ended(station: Station) -> Non
     claimed = station.claim("worker-7")
     assert why(station, job).startswith("running: attempt 1 on worker-7 since 20")
     station.end(claimed, "succeeded", status="succeeded")
-    assert why(station, job).startswith("succeeded: since 20")
+    assert why(station, job).startswith("succeeded: at 20")
     (dead,) = station.enqueue(delivery="d-2")
     station.bury("HTTP 404")
     assert why(station, dead).endswith("permanent error: HTTP 404")

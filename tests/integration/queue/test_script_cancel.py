@@ -8,7 +8,7 @@ from desk import ACTOR, MANDATE, Desk
 from pydantic import SecretStr
 
 from factories import make_keywords
-from imbi_sdk.queue import keys
+from imbi_sdk.queue import keys, without_lane
 from imbi_worker.queue.connection import connect
 from imbi_worker.queue.control import AT_ONCE, Mandate
 from imbi_worker.queue.intake import Adopter, Intake
@@ -173,6 +173,18 @@ async def test_many_are_cancelled_in_one_step_with_one_entry_in_the_audit(desk: 
         "reason": "maintenance",
     }
     assert len(await desk.outcomes()) == 4
+
+
+async def test_actions_that_ignore_their_cancel_keep_none_from_being_told(desk: Desk) -> None:
+    """Their marks stay, and those of others are told as well."""
+    desk.lane = without_lane
+    jobs = await desk.jobs(150)
+    stubborn = jobs[:149]
+    await desk.claim(jobs=200)
+    await desk.cancel(*stubborn)
+    assert sorted((await desk.claim()).aborts) == sorted(stubborn)
+    await desk.cancel(jobs[-1])
+    assert jobs[-1] in (await desk.claim()).aborts
 
 
 async def test_looking_only_says_the_same_and_writes_nothing(desk: Desk) -> None:

@@ -50,7 +50,7 @@ def _sentence(view: JobView) -> str:
     if view.state is State.RUNNING:
         since = f" since {view.started:%Y-%m-%d %H:%M:%SZ}" if view.started is not None else ""
         return f"attempt {view.attempts + 1} on {view.worker or 'a worker'}{since}"
-    at = f"since {view.ended:%Y-%m-%d %H:%M:%SZ}" if view.ended is not None else ""
+    at = f"at {view.ended:%Y-%m-%d %H:%M:%SZ}" if view.ended is not None else ""
     if view.state is State.CANCELLED and view.cancelled_by:
         return f"{at}, by {view.cancelled_by}"
     text = view.error if view.error.startswith(view.reason) else f"{view.reason}: {view.error}"

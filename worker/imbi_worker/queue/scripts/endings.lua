@@ -3,6 +3,8 @@
 -- record, and frees the lane (I3).
 
 local OUTCOMES_KEPT = 100000
+-- As many as one cancel may ask for: actions that ignore theirs keep none from being told.
+local MARKS_AT_ONCE = 500
 
 -- Texts as JSON; those of a batch are mostly the same.
 local quoted = setmetatable({}, { __index = function(known, text)
@@ -130,7 +132,7 @@ local function finish_job(id, h, ending, now)
         if h.lane ~= '' then
             redis.call('SET', 'imbi:lane-moved:' .. h.lane, h.seq, 'PX', 30 * DAY)
         end
-        redis.call('INCRBY', 'imbi:dead-bytes', redis.call('STRLEN', BODY .. id))
+        weigh_dead(id, h.delivery, h.digest, 1)
     else
         freed[#freed + 1], freed[#freed + 2], freed[#freed + 3] = IN_PROGRESS .. id, RETRIES .. id, BODY .. id
         redis.call('PEXPIRE', JOB .. id, DAY)
@@ -167,7 +169,7 @@ local function sweep_aborts(now)
     if redis.call('ZCARD', ABORT) == 0 then
         return running
     end
-    for _, id in ipairs(redis.call('ZRANGE', ABORT, 0, 99)) do
+    for _, id in ipairs(redis.call('ZRANGE', ABORT, 0, MARKS_AT_ONCE - 1)) do
         local h = job_hash(id)
         local state = h and h.state
         if state == 'running' and (tonumber(h.lease_until) or 0) > now then
