@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from arq.connections import ArqRedis
 from pydantic import SecretStr
+from redis import Redis
 
 from imbi_sdk.queue.delivery import Lane
 from imbi_sdk.queue.signing import Signer
@@ -20,6 +21,7 @@ from imbi_worker.queue.finishing import Ending, Finisher
 from imbi_worker.queue.in_hand import JobsInHand, StopReason
 from imbi_worker.queue.intake import Adopter, Intake
 from imbi_worker.queue.janitor import Janitor, Retention
+from imbi_worker.queue.last_words import LastWords
 from imbi_worker.queue.leases import Watchdog
 from imbi_worker.queue.presence import Presence
 
@@ -56,8 +58,15 @@ def build_engine(redis: ArqRedis, dispatcher: Dispatcher, plan: WorkerPlan) -> E
     def on_settled(ending: Ending, reply: str) -> None:
         in_hand.settled(ending, reply)
 
+    def say_last(blocking: Redis) -> None:
+        LastWords(finisher, in_hand, presence, queue=queue).say(blocking)
+
     watchdog = Watchdog(
-        connect_blocking(plan.redis_url), queue=queue, lease=plan.options.lease, on_lost=on_lost
+        connect_blocking(plan.redis_url),
+        queue=queue,
+        lease=plan.options.lease,
+        on_lost=on_lost,
+        say_last=say_last,
     )
     finisher = Finisher(redis, queue=queue, patience=plan.patience, on_settled=on_settled)
     in_hand = JobsInHand(

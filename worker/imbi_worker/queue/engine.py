@@ -14,7 +14,7 @@ import asyncio
 import signal
 import time
 from collections.abc import Callable, Collection, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -40,6 +40,8 @@ _TICK = timedelta(seconds=1)
 # Small enough that claim, run and finish of three batches overlap, and others find work, too.
 _CLAIM_AT_MOST = 32
 _LONGEST_PAUSE = 5.0
+# After drain and grace, for a loop that stands still.
+_EXIT_MARGIN = 0.4
 _LAST_WRITES = 5.0
 
 
@@ -112,6 +114,7 @@ class Engine(Worker):
         self._pause = 0.0
         self._spares_until = 0.0
         self._is_unheard = False
+        self._trouble = ""
         self.is_connected = False
 
     def handle_signals(self) -> None:
@@ -139,9 +142,10 @@ class Engine(Worker):
             self._waiting.cancel()
 
     def _arm_exit(self) -> None:
-        options = self._options
-        patience = (options.drain + options.grace).total_seconds() + 2 * _LAST_WRITES
-        self._parts.watchdog.force_exit_in(patience)
+        patience = (self._options.drain + self._options.grace).total_seconds()
+        self._parts.watchdog.force_exit_in(
+            patience + _EXIT_MARGIN, at_latest=patience + 2 * _LAST_WRITES
+        )
 
     @property
     def is_draining(self) -> bool:
@@ -204,12 +208,14 @@ class Engine(Worker):
 
     async def _claim(self) -> Claim:
         in_hand, options = self._parts.in_hand, self._options
+        begun = time.monotonic()
         free = 0 if in_hand.has_exclusive else options.concurrency - len(in_hand)
         request = Request(
             jobs=min(free, _CLAIM_AT_MOST),
             event_bytes=max(0, options.event_bytes - in_hand.size),
             is_idle=len(in_hand) == 0,
-            spares_expired=time.monotonic() < self._spares_until,
+            # A worker that stood still renews its own before it claims what has expired.
+            spares_expired=begun < self._spares_until or self._parts.watchdog.is_behind,
             graph_answers=self._parts.graph_answers(),
         )
         self._is_unheard = True
@@ -217,9 +223,17 @@ class Engine(Worker):
         self._is_unheard = False
         if self._pause:
             _LOG.info("redis.back")
-        self._pause = 0.0
+        self._pause, self._trouble = 0.0, ""
         self.is_connected = True
-        return claim
+        return self._unless_late(claim, begun)
+
+    def _unless_late(self, claim: Claim, begun: float) -> Claim:
+        """Begin nothing whose lease may be over: the reply lay there while we stood still."""
+        if time.monotonic() - begun < self._options.lease.total_seconds() / 2:
+            return claim
+        for job in claim.jobs:
+            self._parts.in_hand.give_back(job)
+        return replace(claim, jobs=())
 
     async def _take(self, claim: Claim) -> None:
         for job in claim.jobs:
@@ -265,10 +279,7 @@ class Engine(Worker):
         """Running jobs go on; their endings and renewals go first when Redis is back."""
         if isinstance(error, ResponseError) and str(error).startswith("LAYOUT"):
             raise LayoutMismatch(str(error).removeprefix("LAYOUT ")) from None
-        if not is_passing(error):
-            _LOG.error("claim.refused", error=type(error).__name__, detail=str(error)[:200])
-        elif not self._pause:
-            _LOG.warning("redis.away", error=type(error).__name__, hint="running jobs go on")
+        self._tell_trouble(error)
         self.is_connected = False
         self._pause = min(max(self._pause * 2, 0.1), _LONGEST_PAUSE)
         await self._wait(asyncio.sleep(self._pause))
@@ -279,6 +290,17 @@ class Engine(Worker):
         self._parts.watchdog.renew_soon()
         self._spare_expired()
         await self._wait(self._write_endings())
+
+    def _tell_trouble(self, error: Exception) -> None:
+        """Once for each kind, not for each try."""
+        trouble = "redis.away" if is_passing(error) else "claim.refused"
+        if trouble == self._trouble:
+            return
+        self._trouble = trouble
+        if trouble == "redis.away":
+            _LOG.warning(trouble, error=type(error).__name__, hint="running jobs go on")
+        else:
+            _LOG.error(trouble, error=type(error).__name__, detail=str(error)[:200])
 
     def _spare_expired(self) -> None:
         """For a renewal's interval leave expired leases to whoever still holds them."""

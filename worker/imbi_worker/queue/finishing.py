@@ -14,7 +14,7 @@ from imbi_sdk.queue.scripts import Executes, load_script
 from imbi_worker.queue.claims import SCRIPTS
 from imbi_worker.queue.connection import is_passing
 
-_FINISH = load_script("finish", SCRIPTS)
+FINISH = load_script("finish", SCRIPTS)
 _LOG = structlog.get_logger("imbi_worker.queue")
 _LONGEST_PAUSE = 2.0
 _BATCH = 256
@@ -89,6 +89,18 @@ class Finisher:
         self._empty.clear()
         self._news.set()
 
+    @property
+    def unwritten(self) -> tuple[Ending, ...]:
+        """What Redis has not answered yet; may be asked from any thread."""
+        return tuple(self._waiting)
+
+    def arguments(self, batch: Sequence[Ending]) -> list[Any]:
+        """Those of one call of the script."""
+        arguments: list[Any] = [keys.LAYOUT, self._patience_ms]
+        for ending in batch:
+            arguments.extend(ending.arguments())
+        return arguments
+
     async def drained(self) -> None:
         """Returns when every ending so far has been answered."""
         await self._empty.wait()
@@ -116,11 +128,14 @@ class Finisher:
                     for ending in batch:
                         await self._settle([ending])
                     return
-                _LOG.warning("finish.repeated", jobs=len(batch), error=type(error).__name__)
+                if not repeated:
+                    self._tell_trouble(batch, error)
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, _LONGEST_PAUSE)
                 repeated = True
             else:
+                if repeated:
+                    _LOG.info("finish.resumed", jobs=len(batch))
                 for ending, reply in zip(batch, replies, strict=True):
                     # After a lost reply the first call may have done its work.
                     is_unsure = repeated and reply == "lost"
@@ -128,7 +143,9 @@ class Finisher:
                 return
 
     async def _call(self, batch: Sequence[Ending]) -> list[str]:
-        arguments: list[Any] = [keys.LAYOUT, self._patience_ms]
-        for ending in batch:
-            arguments.extend(ending.arguments())
-        return [reply.decode() for reply in await _FINISH(self._redis, [self._queue], arguments)]
+        replies = await FINISH(self._redis, [self._queue], self.arguments(batch))
+        return [reply.decode() for reply in replies]
+
+    def _tell_trouble(self, batch: Sequence[Ending], error: Exception) -> None:
+        detail = {} if is_passing(error) else {"detail": str(error)[:200]}
+        _LOG.warning("finish.repeated", jobs=len(batch), error=type(error).__name__, **detail)

@@ -31,6 +31,8 @@ from imbi_worker.queue.telling import bind, tell
 
 _ALONE = load_script("alone", SCRIPTS)
 _LOG = structlog.get_logger("imbi_worker.queue")
+_STALE = frozenset({"lost", "stale"})
+_ENDS = frozenset({"succeeded", "skipped", "dead", "cancelled"})
 # A verdict that is due must not lose its lease while it is on its way.
 _MARGIN = timedelta(seconds=15)
 _AFTER_OUR_OWN_BUG = timedelta(seconds=30)
@@ -51,7 +53,11 @@ class _InHand:
     task: asyncio.Task[None] | None = None
     stop: StopReason | None = None
     has_started: bool = False
-    has_ended: bool = False
+    ending: Ending | None = None
+
+    @property
+    def has_ended(self) -> bool:
+        return self.ending is not None
 
 
 class JobsInHand:
@@ -103,6 +109,20 @@ class JobsInHand:
     def ids(self) -> list[str]:
         return list(self._jobs)
 
+    def unended(self) -> list[Ending]:
+        """How to give back what still runs; may be asked from any thread."""
+        return [
+            Ending(
+                job.claimed.id,
+                job.claimed.token,
+                "released",
+                counts=False,
+                status="begun" if job.has_started else "",
+            )
+            for job in list(self._jobs.values())
+            if not job.has_ended
+        ]
+
     async def freed(self, at_most: timedelta) -> None:
         """Returns when a slot has become free since the last call, or after *at_most*."""
         try:
@@ -139,8 +159,8 @@ class JobsInHand:
     def _take_again(self, held: _InHand, claimed: ClaimedJob) -> None:
         """Our own lease ran out while the job still runs here: it goes on under the new one."""
         _LOG.warning("job.claimed_again", job_id=claimed.id)
-        if held.has_ended:
-            self._finisher.add(Ending(claimed.id, claimed.token, "released", counts=False))
+        if held.ending is not None:
+            self._finisher.add(_under(claimed, held))
             return
         held.claimed = claimed
         self._watchdog.hold(claimed.id, Lease(claimed.token, math.inf))
@@ -162,11 +182,11 @@ class JobsInHand:
 
     def settled(self, ending: Ending, reply: str) -> None:
         """The finisher's answer: the slot is free, unless the action still lives."""
-        if reply == "lost":
+        if reply in _STALE:
             _LOG.warning("job.lease_lost", job_id=ending.id, outcome=ending.kind)
         if ending.kind == "abandoned":
             return
-        name = "dead" if reply == "overtaken" else ending.kind
+        name = "stale" if reply in _STALE else "dead" if reply == "overtaken" else ending.kind
         self.endings[name] = self.endings.get(name, 0) + 1
         self._forget(ending.id)
 
@@ -247,7 +267,8 @@ class JobsInHand:
     def _after_stop(self, job: _InHand, *, has_begun: bool) -> None:
         claimed = job.claimed
         if job.stop is StopReason.LOST:
-            job.has_ended = True
+            _LOG.warning("job.lease_lost", job_id=claimed.id, outcome="cancelled")
+            job.ending = Ending(claimed.id, claimed.token, "released", counts=False)
             self._forget(claimed.id)
         elif job.stop is StopReason.CANCELLED:
             ending = Ending(claimed.id, claimed.token, "cancelled", counts=False, status="skipped")
@@ -258,13 +279,25 @@ class JobsInHand:
             self._end(job, ending)
 
     def _end(self, job: _InHand, ending: Ending) -> None:
-        job.has_ended = True
+        job.ending = ending
         tell(ending)
         self._finisher.add(ending)
 
     def _ending(self, claimed: ClaimedJob, outcome: Outcome, duration: timedelta | None) -> Ending:
         now = datetime.now(UTC)
         return settle(claimed, outcome, duration=duration, worker=self._worker, ended_at=now)
+
+
+def _under(claimed: ClaimedJob, held: _InHand) -> Ending:
+    """What to say of a job that had ended here when this worker claimed it once more.
+
+    An end of the same run stands: Redis cannot have written it, or there was nothing to
+    claim. A retry or deferral may be written already, so this is the run it asked for.
+    """
+    ending = held.ending
+    if ending is None or ending.kind not in _ENDS or claimed.run != held.claimed.run:
+        return Ending(claimed.id, claimed.token, "released", counts=False)
+    return replace(ending, token=claimed.token)
 
 
 def _own_defect(claimed: ClaimedJob, error: Exception) -> Outcome:

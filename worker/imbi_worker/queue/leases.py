@@ -44,6 +44,7 @@ class Watchdog:
     """Renews every lease each third of its length, in one call for all.
 
     *on_lost* hears, on the loop, of the jobs that another worker has taken or ended.
+    *say_last* is called, on the thread, before the process is ended by force.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class Watchdog:
         queue: str,
         lease: timedelta,
         on_lost: Callable[[Sequence[str]], None],
+        say_last: Callable[[Redis], None] = lambda _: None,
     ) -> None:
         self._redis = redis
         self._queue = queue
@@ -61,11 +63,12 @@ class Watchdog:
         # Cut connections cost a renewal each: there is room for several before the lease ends.
         self._retry = min(_LONGEST_RETRY, self._pause / 4)
         self._on_lost = on_lost
+        self._say_last = say_last
         self._leases: dict[str, Lease] = {}
         self._lock = threading.Lock()
         self._stopped = threading.Event()
         self._at_once = threading.Event()
-        self._exit_at: float | None = None
+        self._exit_at: tuple[float, float] | None = None
         self._loop_seen = time.monotonic()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._loop_thread = 0
@@ -106,11 +109,15 @@ class Watchdog:
         """After a reconnect: the holders first, then whoever claims."""
         self._at_once.set()
 
-    def force_exit_in(self, seconds: float) -> None:
-        """The process ends by then, whatever an action does; nothing to end once stopped."""
+    def force_exit_in(self, seconds: float, *, at_latest: float) -> None:
+        """The process ends in *seconds* if the loop stands still then, *at_latest* in any case.
+
+        Nothing to end once stopped.
+        """
         if self._stopped.is_set() or self._exit_at is not None:
             return
-        self._exit_at = time.monotonic() + seconds
+        now = time.monotonic()
+        self._exit_at = (now + seconds, now + at_latest)
 
     def _see_loop(self) -> None:
         self._loop_seen = time.monotonic()
@@ -124,8 +131,8 @@ class Watchdog:
         while True:
             self._at_once.wait(tick)
             now = time.monotonic()
-            if self._exit_at is not None and now > self._exit_at:
-                os._exit(EXIT_FORCED)
+            if self._must_exit(now):
+                self._exit()
             if self._stopped.is_set():
                 self._redis.close()
                 if self._exit_at is None:
@@ -138,6 +145,24 @@ class Watchdog:
             if now - self._loop_seen > _BLOCKED_AFTER and self._loop_seen != named:
                 named = self._loop_seen
                 self._name_blocker(now - self._loop_seen)
+
+    def _must_exit(self, now: float) -> bool:
+        if self._exit_at is None:
+            return False
+        if_blocked, at_latest = self._exit_at
+        is_blocked = now - self._loop_seen > 2 * _TICK
+        return now > at_latest or (now > if_blocked and is_blocked)
+
+    def _exit(self) -> None:
+        """Write what the loop no longer can, and end the process."""
+        code = 0
+        try:
+            self._say_last(self._redis)
+        except (RedisError, OSError) as error:
+            _LOG.error("drain.unwritten", error=type(error).__name__, hint="leases will run out")
+            code = EXIT_FORCED
+        sys.stderr.flush()
+        os._exit(code)
 
     def _renew(self, now: float) -> bool:
         with self._lock:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
 
+import redis as blocking
 import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
@@ -94,7 +95,16 @@ class Presence:
     async def leave(self) -> None:
         """A clean goodbye; after a crash the heartbeat just runs out."""
         await self._redis.zrem(keys.WORKERS, self._worker)
-        await self._redis.delete(f"{keys.WORKER}{self._worker}", self.health_key)
+        await self._redis.delete(*self._own_keys)
+
+    def leave_from_thread(self, redis: blocking.Redis) -> None:
+        """The same for who cannot wait on the loop."""
+        redis.zrem(keys.WORKERS, self._worker)
+        redis.delete(*self._own_keys)
+
+    @property
+    def _own_keys(self) -> tuple[str, str]:
+        return f"{keys.WORKER}{self._worker}", self.health_key
 
 
 def _dangers(facts: RedisFacts) -> Iterator[tuple[str, str]]:
