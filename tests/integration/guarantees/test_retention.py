@@ -168,7 +168,6 @@ async def test_each_key_that_ends_ends_when_the_table_says(desk: Desk) -> None:
     assert await desk.events("delivery-1") == 1
 
 
-@pytest.mark.xfail(strict=True, reason="enqueue.lua sets the seven days anew")
 async def test_a_duplicate_does_not_renew_the_window_of_its_delivery(desk: Desk) -> None:
     """Seven days after the last need a delivery may come again, however often it came between."""
     await desk.job()
@@ -191,7 +190,6 @@ async def test_dead_letters_leave_faster_than_they_come(desk: Desk) -> None:
     assert await left(desk, "imbi:janitor") > 25_000
 
 
-@pytest.mark.xfail(strict=True, reason="bodies only are counted")
 async def test_the_bytes_of_dead_letters_are_those_of_their_events_too(desk: Desk) -> None:
     """An event of megabytes counts once for all dead letters of its delivery, while one is left."""
     event = {"type": "push", "payload": {"padding": "x" * 100_000}}
@@ -217,7 +215,6 @@ async def test_the_bytes_of_dead_letters_are_those_of_their_events_too(desk: Des
     assert await bytes_of_dead() == 0
 
 
-@pytest.mark.xfail(strict=True, reason="bodies only are counted")
 async def test_reviving_a_dead_letter_takes_its_event_off_the_bytes(desk: Desk) -> None:
     """The new event counts again only if the job dies once more."""
     old = {"type": "push", "payload": {"padding": "x" * 100_000}}

@@ -297,6 +297,15 @@ class Desk:
     async def events(self, delivery: str = "delivery-1") -> int:
         return int(await self.command("HLEN", f"{keys.EVENT}{delivery}"))
 
+    async def weight(self, job: str) -> int:
+        """Bytes of a job's body and of its event."""
+        facts = await self.hash(job)
+        event = f"{keys.EVENT}{facts['delivery']}"
+        return int(
+            await self.redis.strlen(f"{keys.BODY}{job}")
+            + await self.command("HSTRLEN", event, facts["digest"])
+        )
+
     async def counter(self, name: str) -> int:
         return int((await self.facts(keys.COUNTERS)).get(name, 0))
 
@@ -331,6 +340,13 @@ class Desk:
             text = cast("bytes", await self.redis.dump(key))
             found[key] = (text, int(await self.command("PEXPIRETIME", key)))
         return found
+
+    async def everything_but_notes(self, job: str) -> tuple[dict[bytes, Any], dict[str, str]]:
+        """The same without what stands in the job's attempt records."""
+        found = dict(await self.everything())
+        _, expires = found.pop(f"{keys.JOB}{job}".encode(), (b"", 0))
+        facts = {name: text for name, text in (await self.hash(job)).items() if ":" not in name}
+        return found, {**facts, "expires": str(expires)}
 
 
 def ending(job: ClaimedJob, kind: Kind, **fields: Any) -> Ending:

@@ -26,7 +26,7 @@ class Picture:
     lanes: dict[str, dict[str, float]]
     parked: dict[str, set[str]]
     deliveries: dict[str, dict[str, str]]
-    events: dict[str, set[str]]
+    events: dict[str, dict[str, int]]
     bodies: dict[str, int]
     dead: set[str]
     dead_bytes: int
@@ -90,7 +90,10 @@ async def look(redis: Redis) -> Picture:
         lanes=_below(keys.LANE, members),
         parked={hold: set(jobs) for hold, jobs in _below(keys.PARKED, members).items()},
         deliveries=_below(keys.DELIVERY, facts),
-        events={name: set(events) for name, events in _below(keys.EVENT, facts).items()},
+        events={
+            delivery: {digest: len(event.encode()) for digest, event in stored.items()}
+            for delivery, stored in _below(keys.EVENT, facts).items()
+        },
         bodies=_below(keys.BODY, sizes),
         dead={job.decode() for job in dead},
         dead_bytes=int(dead_bytes or 0),
@@ -203,6 +206,9 @@ def _bodies(picture: Picture) -> Iterator[str]:
         if f"{keys.BODY}{job}" in picture.expiring:
             yield f"the body of job {job} expires"
     size = sum(picture.bodies.get(job, 0) for job in picture.dead)
+    dead = [picture.jobs[job] for job in picture.dead if job in picture.jobs]
+    for delivery, digest in {(facts["delivery"], facts["digest"]) for facts in dead}:
+        size += picture.events.get(delivery, {}).get(digest, 0)
     if size != picture.dead_bytes:
         yield f"dead letters have {size} bytes, {picture.dead_bytes} are counted"
 
@@ -221,7 +227,7 @@ def _deliveries(picture: Picture) -> Iterator[str]:
         if counted != dict(projects):
             yield f"delivery {delivery}: open projects are {counted}, not {dict(projects)}"
         needed = {f["digest"] for f in jobs.values() if f["state"] in {*UNFINISHED, "dead"}} - {""}
-        if picture.events.get(delivery, set()) != needed:
+        if set(picture.events.get(delivery, ())) != needed:
             yield f"delivery {delivery}: the stored events are not the ones referred to"
         is_needed = bool(needed) or projects.total() > 0
         is_dead = any(facts["state"] == "dead" for facts in jobs.values())

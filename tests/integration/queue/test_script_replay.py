@@ -101,7 +101,7 @@ async def test_a_replay_may_bring_a_corrected_body(desk: Desk) -> None:
     """`dead replay --config FILE`: the bytes of dead letters are counted as they were."""
     job = await dead(desk)
     other = await dead(desk, delivery="delivery-2")
-    size = await desk.redis.strlen(f"{keys.BODY}{other}")
+    size = await desk.weight(other)
     body = encode(make_job(config='{"corrected": true}'), signer=make_signer(), enqueued_ms=1)
     assert (await desk.replay(job, body=body)).result == "replayed"
     assert await desk.redis.get(keys.DEAD_BYTES) == str(size).encode()

@@ -63,6 +63,23 @@ local function unrefer(delivery, digest)
     expire_delivery(delivery, tonumber(redis.call('HGET', key, 'open') or '0'))
 end
 
+-- Adds a dead letter to the bytes that are kept of them, or takes it off (*sign*). Its event
+-- weighs once for all dead letters that refer to it: 'dead:<digest>' counts them.
+local function weigh_dead(id, delivery, digest, sign)
+    local bytes = redis.call('STRLEN', BODY .. id)
+    if delivery ~= '' and digest ~= '' then
+        local key, field = DELIVERY .. delivery, 'dead:' .. digest
+        local count = redis.call('HINCRBY', key, field, sign)
+        if count <= 0 then
+            redis.call('HDEL', key, field)
+        end
+        if count == (sign > 0 and 1 or 0) then
+            bytes = bytes + redis.call('HSTRLEN', EVENT .. delivery, digest)
+        end
+    end
+    redis.call('INCRBY', 'imbi:dead-bytes', int(sign * bytes))
+end
+
 -- Notes how a job ended. Returns '1' when it was the last open one of its project.
 local function close_in_delivery(delivery, digest, project, id, state, keeps_event)
     if delivery == '' then

@@ -71,9 +71,10 @@ for index = 1, count do
     if known == 'dead' or known == 'cancelled' or known == 'discarded' then
         local run = next_run(delivery, id)
         if known == 'dead' then
-            left_events[#left_events + 1] = redis.call('HGET', JOB .. id, 'digest') or ''
+            local old = redis.call('HGET', JOB .. id, 'digest') or ''
+            left_events[#left_events + 1] = old
             redis.call('ZREM', DEAD, id)
-            redis.call('DECRBY', 'imbi:dead-bytes', redis.call('STRLEN', BODY .. id))
+            weigh_dead(id, delivery, old, -1)
         end
         redis.call('DEL', JOB .. id, RESULT .. id)
         redis.call('ZREM', ABORT, id)
@@ -114,7 +115,8 @@ redis.call('HSET', record, 'nonce:' .. nonce, letters)
 redis.call('HSETNX', record, 'received', int(now))
 if tonumber(redis.call('HGET', record, 'open') or '0') <= 0
     and redis.call('EXISTS', EVENT .. delivery) == 0 then
-    redis.call('PEXPIRE', record, 7 * DAY)
+    -- Counted from the last need: a duplicate does not prolong it.
+    redis.call('PEXPIRE', record, 7 * DAY, 'NX')
 end
 redis.call('ZADD', 'imbi:deliveries', 'NX', int(now), delivery)
 redis.call('ZREMRANGEBYRANK', 'imbi:deliveries', 0, -(DELIVERIES_KEPT + 1))

@@ -132,7 +132,7 @@ local function finish_job(id, h, ending, now)
         if h.lane ~= '' then
             redis.call('SET', 'imbi:lane-moved:' .. h.lane, h.seq, 'PX', 30 * DAY)
         end
-        redis.call('INCRBY', 'imbi:dead-bytes', redis.call('STRLEN', BODY .. id))
+        weigh_dead(id, h.delivery, h.digest, 1)
     else
         freed[#freed + 1], freed[#freed + 2], freed[#freed + 3] = IN_PROGRESS .. id, RETRIES .. id, BODY .. id
         redis.call('PEXPIRE', JOB .. id, DAY)

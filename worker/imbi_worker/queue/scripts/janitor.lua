@@ -31,7 +31,7 @@ end
 local function discard(id)
     local h = redis.call('HMGET', JOB .. id, 'delivery', 'digest')
     redis.call('ZREM', DEAD, id)
-    redis.call('DECRBY', 'imbi:dead-bytes', redis.call('STRLEN', BODY .. id))
+    weigh_dead(id, h[1] or '', h[2] or '', -1)
     redis.call('DEL', BODY .. id, JOB .. id, RESULT .. id)
     if h[1] and h[1] ~= '' then
         redis.call('HSET', DELIVERY .. h[1], 'job:' .. id, 'discarded')

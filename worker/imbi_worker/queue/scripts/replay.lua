@@ -32,7 +32,7 @@ if body == '' and redis.call('EXISTS', BODY .. id) == 0 then
 end
 
 redis.call('ZREM', DEAD, id)
-redis.call('DECRBY', 'imbi:dead-bytes', redis.call('STRLEN', BODY .. id))
+weigh_dead(id, delivery, digest, -1)
 redis.call('DEL', RESULT .. id)
 -- A mark set on the dead letter must not hit the job that runs again.
 redis.call('ZREM', ABORT, id)
