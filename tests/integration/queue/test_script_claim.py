@@ -507,3 +507,20 @@ async def test_another_layout_refuses_every_worker_script(desk: Desk) -> None:
 
 def _tokens(claim: Claim) -> list[tuple[str, str]]:
     return [(job.id, job.token) for job in claim.jobs]
+
+
+async def test_a_call_that_lay_about_while_redis_stood_still_takes_no_job_for_crashed(
+    desk: Desk,
+) -> None:
+    """Redis wakes with every lease over by its clock, and runs such calls first."""
+    job = await desk.job()
+    await desk.claim()
+    assert await desk.claimed_ids("w2") == []
+    await desk.crash(job)
+    at, seen = desk.claimer("w2")._clocks or (0, 0.0)
+    desk.claimer("w2")._clocks = (at - 6_000, seen)
+    assert await desk.claimed_ids("w2") == []
+    assert await desk.state(job) == "running"
+    # The next call is a fresh one, and nobody has renewed.
+    await desk.crash(job)
+    assert await desk.claimed_ids("w2") == [job]

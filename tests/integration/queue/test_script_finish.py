@@ -51,7 +51,7 @@ async def test_only_a_dead_letter_keeps_its_body(desk: Desk, kind: Kind) -> None
 async def test_dead_letters_are_indexed_by_time_and_bytes(desk: Desk) -> None:
     """So that lists and limits need no scan."""
     job = await end_as(desk, "dead", reason="permanent error", error="HTTP 404", status="failed")
-    size = await desk.redis.strlen(f"{keys.BODY}{job}")
+    size = await desk.weight(job)
     assert await desk.redis.get(keys.DEAD_BYTES) == str(size).encode()
     died = await desk.redis.zscore(keys.DEAD, job)
     assert died is not None
@@ -178,9 +178,41 @@ async def test_a_wrong_token_changes_nothing(desk: Desk, kind: Kind) -> None:
     stale = ending(claimed, kind, wait_ms=5000, record='{"n": 1}')
     await desk.crash(claimed.id)
     await desk.claim_one("w2")
+    before = await desk.everything_but_notes(claimed.id)
+    assert await desk.finish(stale) == ["stale"]
+    assert await desk.everything_but_notes(claimed.id) == before
+
+
+async def test_a_late_success_takes_the_place_of_the_crash_it_was_taken_for(desk: Desk) -> None:
+    """A success leaves no record of its own, and there was no crash."""
+    job = await desk.job()
+    claimed = await desk.claim_one("w1")
+    await desk.crash(job)
+    await desk.pause("queue")
+    await desk.claim("w2")
+    assert "attempt:1.1" in await desk.hash(job)
+    await desk.succeed(claimed)
+    facts = await desk.hash(job)
+    assert (facts["state"], facts["attempts"]) == ("succeeded", "1")
+    assert "attempt:1.1" not in facts
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_late_word_that_counted_is_not_stale_when_it_is_repeated(
+    desk: Desk, kind: Kind
+) -> None:
+    """Its run was taken for crashed, and then nobody else had it."""
+    job = await desk.job()
+    claimed = await desk.claim_one("w1")
+    await desk.crash(job)
+    await desk.pause("queue")
+    assert await desk.claimed_ids("w2") == []
+    late = ending(claimed, kind, wait_ms=5000, record='{"n": 1}')
+    assert await desk.finish(late) == ["ok"]
     before = await desk.everything()
-    assert await desk.finish(stale) == ["lost"]
-    assert await desk.everything() == before
+    assert await desk.finish(late) == ["ok" if kind == "abandoned" else "lost"]
+    if kind != "abandoned":
+        assert await desk.everything() == before
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -543,3 +575,36 @@ async def serve_after(desk: Desk, head: str, other: Any) -> None:
     """*other* succeeds after *head* came to lead, by a clock that only knows milliseconds."""
     await age_lane(desk, head, timedelta(seconds=1))
     await desk.succeed(other)
+
+
+async def test_the_word_of_a_replaced_worker_is_noted_as_stale(desk: Desk) -> None:
+    """Beside the crash it was taken for, however often it is said; the job is untouched."""
+    job = await desk.job()
+    first = await desk.claim_one("w1")
+    await desk.crash(job)
+    await desk.claim_one("w2")
+    before = await desk.hash(job)
+    said = {"reason": "permanent error", "error": "HTTP 404", "status": "failed"}
+    for _ in range(2):
+        assert await desk.end(first, "dead", **said) == "stale"
+    after = await desk.hash(job)
+    crash = json.loads(after.pop("attempt:1.1"))
+    assert (crash["outcome"], crash["stale"], crash["stale_error"]) == (
+        "crashed",
+        "dead",
+        "HTTP 404",
+    )
+    del before["attempt:1.1"]
+    assert after == before
+
+
+async def test_a_word_that_was_heard_is_not_stale_when_it_is_repeated(desk: Desk) -> None:
+    """A retry whose reply was lost has no crash beside it, also when its job runs again."""
+    job = await desk.job()
+    first = await desk.claim_one("w1")
+    record = json.dumps({"n": 1, "outcome": "retry", "worker": "w1"})
+    assert await desk.end(first, "retry", record=record) == "ok"
+    await desk.make_due(job)
+    await desk.claim_one("w2")
+    assert await desk.end(first, "retry", record=record) == "lost"
+    assert "stale" not in (await desk.hash(job))["attempt:1.1"]

@@ -1,5 +1,6 @@
 """Claiming: a batch of due jobs under a lease, in one call."""
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -82,6 +83,8 @@ class Claimer:
         self._lease_ms = int(lease / timedelta(milliseconds=1))
         self._slugs = f" {' '.join(slugs)} "
         self._number = 1
+        # Redis' time (ms) at the last reply, and our own (seconds) when it came.
+        self._clocks: tuple[int, float] | None = None
 
     async def claim(self, request: Request) -> Claim:
         """:raises redis.exceptions.RedisError: nothing is known to be claimed; call again."""
@@ -100,10 +103,19 @@ class Claimer:
                 int(request.graph_answers),
                 WIRE_VERSION,
                 self._slugs,
+                self._redis_time(),
             ],
         )
         self._number += 1
+        self._clocks = int(reply[0]), time.monotonic()
         return _parse(reply)
+
+    def _redis_time(self) -> int | str:
+        """What Redis' clock should show now; by that a script knows how old its call is."""
+        if self._clocks is None:
+            return ""
+        at, seen = self._clocks
+        return at + int((time.monotonic() - seen) * 1000)
 
 
 def _parse(reply: Sequence[Any]) -> Claim:

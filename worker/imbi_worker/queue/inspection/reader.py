@@ -6,6 +6,7 @@ Reads only. Lists are in ``listing``; nothing here asks Redis for all its keys.
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from imbi_sdk.queue import keys
 from imbi_worker.queue.inspection.reading import (
@@ -274,6 +275,16 @@ def _success(facts: Mapping[str, str]) -> AttemptView:
     )
 
 
+def _error(told: Mapping[str, Any]) -> str:
+    """What went wrong, and what a worker that was replaced said of it when nobody listened."""
+    error = str(told.get("error") or "")
+    if not told.get("stale"):
+        return error
+    said = f"; its worker came back and said {told['stale']}, which no longer counted"
+    late = told.get("stale_error")
+    return f"{error}{said}: {late}" if late else f"{error}{said}"
+
+
 def _attempt(place: str, record: str) -> AttemptView:
     run, _, nth = place.partition(".")
     try:
@@ -291,6 +302,6 @@ def _attempt(place: str, record: str) -> AttemptView:
         started=when(str(told.get("started") or "")),
         ended=when(str(told.get("ended") or "")),
         duration=None if duration is None else timedelta(milliseconds=duration),
-        error=str(told.get("error") or ""),
+        error=_error(told),
         retry_in=None if pause is None else timedelta(milliseconds=pause),
     )

@@ -6,7 +6,8 @@
 --        wanted, 6 '1' when the worker runs nothing (then one job of any size), 7 '1'
 --        to spare expired leases (after an outage, so that their holders renew first),
 --        8 lease (ms), 9 '1' while the graph answers, 10 wire version the worker knows,
---        11 its plugin slugs, separated and surrounded by spaces
+--        11 its plugin slugs, separated and surrounded by spaces, 12 Redis' time (ms) as
+--        the worker took it to be when it asked, or ''
 -- Reply  { now, next due moment, 'more' | 'bytes' | '' when due jobs were left,
 --          jobs: { id, token, body, event key, facts } ..., flat; the facts are 'enqueued
 --                  run' and, of a job with a past, ' name=value' for each figure of it,
@@ -16,10 +17,11 @@
 --
 -- Guarantees: a claim repeated with its number returns the same jobs, so a lost
 -- reply loses none. Every due id that cannot run here leaves the due range: it is
--- looked at once for each reason and hides no other. A stock abort() that sets a
--- score back makes nothing run early: the score is an index, the hash decides. A
--- hash that lacks a field stops no claim: an error here would stop every worker. Works
--- while Redis is full: only jobs that run free memory.
+-- looked at once for each reason and hides no other. A call that lay about while Redis
+-- stood still spares expired leases, too: their holders could not renew. A stock abort()
+-- that sets a score back makes nothing run early: the score is an index, the hash
+-- decides. A hash that lacks a field stops no claim: an error here would stop every
+-- worker. Works while Redis is full: only jobs that run free memory.
 --@include layout
 --@include lanes
 --@include deliveries
@@ -35,7 +37,8 @@ end
 local now = now_ms()
 local worker, number, wanted, bytes_wanted = next_arg(), next_arg(), tonumber(next_arg()), tonumber(next_arg())
 local is_idle, spares, lease, graph_answers = next_arg() == '1', next_arg() == '1', tonumber(next_arg()), next_arg() == '1'
-local version, slugs = tonumber(next_arg()), next_arg()
+local version, slugs, asked = tonumber(next_arg()), next_arg(), tonumber(next_arg())
+spares = spares or (asked ~= nil and now - asked > lease / 3)
 
 local LOOKED_AT = 1000
 local ELSEWHERE = 5000
@@ -105,7 +108,7 @@ local function count_crash(id, h)
     redis.call('HSET', JOB .. id, 'state', 'waiting', 'attempts', h.attempts, 'crashes', h.crashes, 'unknown', '1',
         'first_failed', h.first_failed, 'counted', h.token)
     note_attempt(id, h.run, tonumber(h.attempts), cjson.encode({ n = tonumber(h.attempts), outcome = 'crashed', worker = h.worker,
-        started = tonumber(h.started) or now, ended = now,
+        token = h.token, started = tonumber(h.started) or now, ended = now,
         error = 'the lease ran out: the worker died or lost Redis' }))
     if not was_alone then
         return true

@@ -11,9 +11,10 @@
 --          released   back to the queue as if never claimed (drain); status = 'begun'
 --                     when its action had begun, so that its effect is unknown
 --          abandoned  counted and noted; the job stays leased while its action lives
--- Reply  for each attempt: ok | overtaken (buried for the sake of its lane) | lost
+-- Reply  for each attempt: ok | overtaken (buried for the sake of its lane) | lost |
+--        stale (lost to another worker; noted with the attempt)
 --
--- Guarantees: each entry is fenced by its token; a lost one changes nothing. A call
+-- Guarantees: each entry is fenced by its token; a lost one changes nothing of the job. A call
 -- repeated after a lost reply finds its tokens gone (abandoned: its run counted) and
 -- changes nothing either.
 -- Works while Redis is full, and frees more than it stores.
@@ -114,10 +115,29 @@ local function abandon(id, h)
     return 'ok'
 end
 
+-- What a worker says of a run it was replaced in stands beside the crash it was taken for.
+-- One that was taken for crashed and not replaced, and repeats its call after a lost reply,
+-- is not stale: the job has not started since.
+local function note_stale(id, h, entry)
+    for number = tonumber(h.attempts) or 0, 1, -1 do
+        local note = redis.call('HGET', JOB .. id, note_of(h.run, number))
+        local is_json, crash = pcall(cjson.decode, note or '')
+        if is_json and type(crash) == 'table' and crash.token == entry.token
+            and (tonumber(h.started) or 0) >= (tonumber(crash.ended) or 0) then
+            crash.stale, crash.stale_error = entry.kind, entry.error
+            note_attempt(id, h.run, number, cjson.encode(crash))
+            return 'stale'
+        end
+    end
+    return 'lost'
+end
+
 local function settle(id, entry)
     local h = job_hash(id)
-    if not h or h.token == '' or h.token ~= entry.token then
+    if not h then
         return 'lost'
+    elseif h.token == '' or h.token ~= entry.token then
+        return note_stale(id, h, entry)
     end
     -- A run that was counted already, as a crash or as abandoned, is not counted again when
     -- its worker comes back late; what it says of it now stands in place of the record.
@@ -138,6 +158,9 @@ local function settle(id, entry)
         h.hold = ''
     end
     if ENDS[entry.kind] then
+        if is_counted and entry.kind == 'succeeded' then
+            redis.call('HDEL', JOB .. id, note_of(h.run, number))
+        end
         finish_job(id, h, { state = entry.kind, reason = entry.reason, error = entry.error,
             status = entry.status, duration = entry.duration,
             note = entry.record ~= '' and { note_of(h.run, number), entry.record } or nil }, now)
