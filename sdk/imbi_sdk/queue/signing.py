@@ -14,6 +14,10 @@ from typing import Any
 from pydantic import SecretStr
 
 _CONTEXT = b"imbi-job-v1"
+# json.dumps would build one for each call.
+_CANONICAL = json.JSONEncoder(
+    sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+)
 SHORTEST_KEY = 16
 
 
@@ -23,9 +27,7 @@ class SigningKeyError(ValueError):
 
 def canonical(value: Any) -> bytes:
     """JSON with sorted keys, no white space and UTF-8: the form that is signed."""
-    return json.dumps(
-        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
-    ).encode()
+    return _CANONICAL.encode(value).encode()
 
 
 def event_digest(event: bytes) -> str:

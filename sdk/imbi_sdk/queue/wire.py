@@ -92,8 +92,7 @@ def decode(job_id: str, body: bytes) -> Body:
 
 def dump(value: Any) -> bytes:
     """Compact JSON; refuses what JSON has no word for (NaN, bytes, lone surrogates)."""
-    text = json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    return text.encode()
+    return _ENCODER.encode(value).encode()
 
 
 def load(body: bytes) -> dict[str, Any]:
@@ -140,6 +139,7 @@ def _finite(text: str) -> float:
     return number
 
 
+_ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 _DECODER = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite)
 
 

@@ -4,12 +4,14 @@ The redactor comes last, so no line leaves the process with a credential in it,
 whoever wrote it: our code, arq, the drivers or a plugin.
 """
 
+import json
 import logging
 import sys
 from collections.abc import MutableMapping
 from typing import Any, Literal, TextIO
 
 import structlog
+from pydantic_core import to_json
 from structlog.typing import Processor
 
 from imbi_sdk.attempt.redaction import Redactor
@@ -42,7 +44,7 @@ def configure_logs(
         _naming_the_job,
     ]
     renderer: Processor = (
-        structlog.processors.JSONRenderer(ensure_ascii=False)
+        structlog.processors.JSONRenderer(serializer=_as_json)
         if as_json
         else structlog.dev.ConsoleRenderer(colors=out.isatty())
     )
@@ -70,6 +72,14 @@ def _bridge(shared: list[Processor], renderer: Processor, out: TextIO, least: in
     root.setLevel(least)
     for name in _QUIET:
         logging.getLogger(name).setLevel(max(least, logging.WARNING))
+
+
+def _as_json(line: MutableMapping[str, Any], **_: Any) -> str:
+    try:
+        return to_json(line, fallback=repr).decode()
+    except ValueError:
+        # A lone surrogate: a path or a header that somebody else wrote.
+        return json.dumps(line, default=repr)
 
 
 def _naming_the_job(

@@ -48,16 +48,17 @@ def bind(attempt: Attempt) -> None:
 
 def tell(ending: Ending) -> None:
     """Say what an attempt came to. Texts of an ending are redacted already."""
-    fields = {
-        # A job that was refused before its attempt has bound no fields yet.
-        "job_id": None if JOB_FIELDS.get(None) else ending.id,
-        "reason": ending.reason,
-        "error": ending.error,
-        "hold": ending.hold,
-        "duration_ms": int(ending.duration_ms) if ending.duration_ms else None,
-        "retry_in_ms": ending.wait_ms if ending.kind == "retry" else None,
-    }
-    told = {name: value for name, value in fields.items() if value not in {"", None}}
+    told: dict[str, Any] = {}
+    if JOB_FIELDS.get(None) is None:
+        # It was refused before its attempt, and has bound no fields.
+        told["job_id"] = ending.id
+    if ending.duration_ms:
+        told["duration_ms"] = int(ending.duration_ms)
+    if ending.kind != "succeeded":
+        texts = {"reason": ending.reason, "error": ending.error, "hold": ending.hold}
+        told |= {name: text for name, text in texts.items() if text}
+    if ending.kind == "retry":
+        told["retry_in_ms"] = ending.wait_ms
     if ending.kind == "dead":
         hint = f"imbi-worker dead show {ending.id}"
         _LOG.warning(EVENTS[ending.kind], **told, hint=hint)
