@@ -37,6 +37,8 @@ from imbi_worker.queue.presence import INTERVAL_SECONDS, Presence
 
 _LOG = structlog.get_logger("imbi_worker.queue")
 _TICK = timedelta(seconds=1)
+# An idle worker looks up after that long: for jobs of stock arq clients, which wake nobody.
+_LONGEST_SLEEP = timedelta(seconds=1.5)
 # Small enough that claim, run and finish of three batches overlap, and others find work, too.
 _CLAIM_AT_MOST = 32
 _LONGEST_PAUSE = 5.0
@@ -254,7 +256,7 @@ class Engine(Worker):
         if is_full or (claim.left == "bytes" and len(in_hand) > 0):
             await self._wait(in_hand.freed(_TICK))
         elif not claim.left:
-            wait = min(_TICK, max(claim.next_due - claim.at, timedelta(milliseconds=1)))
+            wait = min(_LONGEST_SLEEP, max(claim.next_due - claim.at, timedelta(milliseconds=1)))
             await self._wait(self._sleep_until_woken(wait))
 
     async def _sleep_until_woken(self, at_most: timedelta) -> None:

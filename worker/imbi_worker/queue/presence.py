@@ -83,7 +83,7 @@ class Presence:
         report = self._report()
         key = f"{keys.WORKER}{self._worker}"
         facts: dict[str, Any] = {**self._facts, **report, "seen": now}
-        async with self._redis.pipeline(transaction=True) as pipe:
+        async with self._redis.pipeline(transaction=False) as pipe:
             pipe.zadd(keys.WORKERS, {self._worker: now})
             pipe.hset(key, mapping=facts)
             pipe.pexpire(key, 60_000)
