@@ -55,6 +55,7 @@ def test_a_healthy_place_passes_every_check(healthy: Station) -> None:
         "signing key",
         "Redis",
         "Redis memory",
+        "Redis persistence",
         "layout",
         "workers",
         "graph",

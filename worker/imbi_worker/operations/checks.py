@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, assert_never
 
 from pydantic import SecretStr
 
@@ -63,13 +63,13 @@ def signing_key(keys: Sequence[SecretStr], *, accepts_unsigned: bool) -> Finding
 
 
 async def redis_findings(inspection: Inspection) -> list[Finding]:
-    """Whether Redis answers, is recent enough, never evicts, and holds our layout."""
+    """Whether Redis answers, is recent enough, never evicts or forgets, and holds our layout."""
     try:
         with operation_errors():
             facts = await redis_facts(inspection.redis)
     except OperationError as error:
         return [Finding("Redis", "failed", error.message, error.hint)]
-    return [_version(facts), _policy(facts), _layout(facts)]
+    return [_version(facts), _policy(facts), _persistence(facts), _layout(facts)]
 
 
 async def worker_findings(inspection: Inspection) -> list[Finding]:
@@ -135,6 +135,23 @@ def _policy(facts: RedisFacts) -> Finding:
         case policy:
             hint = "CONFIG SET maxmemory-policy noeviction: an evicted job is a lost job."
             return Finding(name, "failed", f"maxmemory-policy is {policy}", hint)
+
+
+def _persistence(facts: RedisFacts) -> Finding:
+    name = "Redis persistence"
+    hint = "CONFIG SET appendonly yes: a crash of Redis loses what is not on disk."
+    match facts.persistence:
+        case "append-only file":
+            return Finding(name, "ok", "an append-only file")
+        case "snapshots":
+            return Finding(name, "warning", "snapshots only, which lose minutes of jobs", hint)
+        case "none":
+            return Finding(name, "warning", "nothing is kept on disk", hint)
+        case None:
+            hint = "Make sure by hand that there is an append-only file."
+            return Finding(name, "warning", "it does not tell", hint)
+        case _:
+            assert_never(facts.persistence)
 
 
 def _layout(facts: RedisFacts) -> Finding:
