@@ -4,9 +4,7 @@ import json
 import sys
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import fields, is_dataclass
-from datetime import UTC, datetime, timedelta
-from enum import Enum
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from rich.console import Console
@@ -21,6 +19,8 @@ from imbi_worker.operations.errors import (
     Refused,
     Unavailable,
 )
+from imbi_worker.operations.json_form import moment as moment
+from imbi_worker.operations.json_form import plain as plain
 from imbi_worker.queue.inspection.views import Page
 
 OK: Final = 0
@@ -133,37 +133,6 @@ class Output:
 
     def _print(self, text: Text) -> None:
         self._out.print(text, soft_wrap=True)
-
-
-def plain(value: object) -> Any:
-    """A value of ours as JSON: moments in UTC, durations in seconds under ``…_seconds``."""
-    match value:
-        case datetime():
-            return moment(value)
-        case Enum():
-            return value.value
-        case Mapping():
-            return {str(name): plain(member) for name, member in value.items()}
-        case list() | tuple():
-            return [plain(member) for member in value]
-        case _:
-            return _fields(value) if is_dataclass(value) else value
-
-
-def _fields(value: Any) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for one in fields(value):
-        member = getattr(value, one.name)
-        if isinstance(member, timedelta):
-            found[f"{one.name}_seconds"] = member.total_seconds()
-        else:
-            found[one.name] = plain(member)
-    return found
-
-
-def moment(at: datetime | None) -> str:
-    """A moment in UTC; empty for none."""
-    return "" if at is None else at.astimezone(UTC).isoformat(timespec="milliseconds")
 
 
 def age(at: datetime | None) -> str:
