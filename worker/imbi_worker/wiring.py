@@ -1,4 +1,8 @@
-"""The composition root: from settings to parts. Every other module gets plain values."""
+"""The composition root: from settings to parts. Every other module gets plain values.
+
+Parts are named by their package, which loads them when they are built: who opens Redis waits
+for no graph driver.
+"""
 
 import random
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -8,30 +12,14 @@ from datetime import UTC, datetime, timedelta
 
 from arq.connections import ArqRedis
 
+import imbi_sdk
 from imbi_sdk.attempt import Redactor, RetryPolicy
 from imbi_sdk.context import UserResolver
 from imbi_sdk.encryption import TokenEncryption
 from imbi_sdk.errors import PluginNotFoundError
 from imbi_sdk.queue import ActionQueue, Signer
 from imbi_sdk.queue.delivery import Lane, by_project, by_project_and_plugin, without_lane
-from imbi_sdk.registry import LoadResult, get_plugin, list_plugins, load_plugins
-from imbi_worker import builtin
-from imbi_worker.dispatch import (
-    Dispatcher,
-    GatewayCredentials,
-    InstalledPlugins,
-    StoredCredentials,
-)
-from imbi_worker.embedded import embedded_servers
-from imbi_worker.graph import GraphAddress, Neo4jGraph, OpenGraph, UnknownStore, find_adapter
-from imbi_worker.identity import ApiAddress, ImbiIdentity
-from imbi_worker.queue import (
-    Engine,
-    EngineOptions,
-    WorkerPlan,
-    build_engine,
-    connect,
-)
+from imbi_worker import builtin, dispatch, embedded, graph, identity, queue
 from imbi_worker.settings import Settings, SettingsError
 
 _IMPORT_TIMEOUT = timedelta(seconds=30)
@@ -55,30 +43,32 @@ class SystemClock:
 class ApiIdentity:
     """Looks users up in Imbi; without a token there is nobody to ask."""
 
-    def __init__(self, identity: ImbiIdentity | None) -> None:
-        self._identity = identity
+    def __init__(self, users: "identity.ImbiIdentity | None") -> None:
+        self._users = users
 
     def resolver(self, plugin_slugs: Sequence[str]) -> UserResolver | None:
         able = [slug for slug in plugin_slugs if _may_know_users(slug)]
-        if self._identity is None or not able:
+        if self._users is None or not able:
             return None
-        return self._identity.resolver(able)
+        return self._users.resolver(able)
 
 
 def _may_know_users(slug: str) -> bool:
     """An identity plugin, or one that is not installed here and so can be of any type."""
     try:
-        return get_plugin(slug).manifest.plugin_type == "identity"
+        return imbi_sdk.get_plugin(slug).manifest.plugin_type == "identity"
     except PluginNotFoundError:
         return True
 
 
-def load(extra: Sequence[type] = (), *, within: timedelta = _IMPORT_TIMEOUT) -> LoadResult:
+def load(
+    extra: Sequence[type] = (), *, within: timedelta = _IMPORT_TIMEOUT
+) -> "imbi_sdk.LoadResult":
     """All installed plugins, the built-in ones and *extra* last; each has *within* to load.
 
     :raises PluginSchemaCollisionError: two plugins declare the same label differently
     """
-    return load_plugins(builtins=(*builtin.BUILTINS, *extra), within=within)
+    return imbi_sdk.load_plugins(builtins=(*builtin.BUILTINS, *extra), within=within)
 
 
 def open_redis(settings: Settings) -> ArqRedis:
@@ -87,33 +77,33 @@ def open_redis(settings: Settings) -> ArqRedis:
         raise SettingsError(
             "REDIS_URL: is not set; name a Redis, or try `imbi-worker run --embedded`"
         )
-    return connect(settings.redis_url, queue=settings.queue)
+    return queue.connect(settings.redis_url, queue=settings.queue)
 
 
-def open_graph(settings: Settings) -> Neo4jGraph:
+def open_graph(settings: Settings) -> "graph.Neo4jGraph":
     """Neo4j itself, for what only it offers. :raises SettingsError: no address is set."""
-    return Neo4jGraph.at(_graph_address(settings))
+    return graph.Neo4jGraph.at(_graph_address(settings))
 
 
-def open_store(settings: Settings) -> OpenGraph:
+def open_store(settings: Settings) -> "graph.OpenGraph":
     """The graph of the adapter the settings name; it connects when it is used.
 
     :raises SettingsError: no address is set, or no such adapter is installed
     """
     address = _graph_address(settings)
     try:
-        adapter = find_adapter(settings.graph)
-    except UnknownStore as error:
+        adapter = graph.find_adapter(settings.graph)
+    except graph.UnknownStore as error:
         raise SettingsError(f"IMBI_WORKER_GRAPH: {error}") from None
     return adapter(address.url, address.user, address.password, address.database)
 
 
-def _graph_address(settings: Settings) -> GraphAddress:
+def _graph_address(settings: Settings) -> "graph.GraphAddress":
     if settings.neo4j_url is None:
         raise SettingsError(
             "NEO4J_URL: is not set; name a graph, or try `imbi-worker run --embedded`"
         )
-    return GraphAddress(
+    return graph.GraphAddress(
         settings.neo4j_url,
         settings.neo4j_user or None,
         settings.neo4j_password,
@@ -155,8 +145,8 @@ def require_encryption_key() -> None:
 class Opened:
     """A worker, ready to run, and what it was built from."""
 
-    engine: Engine
-    plugins: LoadResult
+    engine: "queue.Engine"
+    plugins: "imbi_sdk.LoadResult"
     redactor: Redactor
 
 
@@ -176,10 +166,10 @@ async def worker(
     """
     require_encryption_key()
     sign = signer(settings)
-    redis, graph = open_redis(settings), open_store(settings)
+    redis, store = open_redis(settings), open_store(settings)
     loaded = load(plugins, within=settings.import_timeout)
     assert settings.redis_url is not None  # noqa: S101 - open_redis has checked it
-    plan = WorkerPlan(
+    plan = queue.WorkerPlan(
         redis_url=settings.redis_url,
         slugs=_slugs(),
         signer=sign,
@@ -190,8 +180,8 @@ async def worker(
     )
     async with AsyncExitStack() as stack:
         stack.push_async_callback(builtin.close)
-        stack.push_async_callback(graph.close)
-        engine = build_engine(redis, _dispatcher(settings, graph, redactor), plan)
+        stack.push_async_callback(store.close)
+        engine = queue.build_engine(redis, _dispatcher(settings, store, redactor), plan)
         stack.push_async_callback(engine.close)
         yield Opened(engine, loaded, redactor)
 
@@ -199,7 +189,7 @@ async def worker(
 @asynccontextmanager
 async def with_embedded(settings: Settings) -> AsyncIterator[Settings]:
     """*settings* with embedded servers in place of the addresses that are not set."""
-    async with embedded_servers(
+    async with embedded.embedded_servers(
         redis=settings.redis_url is None, graph=settings.neo4j_url is None
     ) as servers:
         changes: dict[str, object] = {}
@@ -217,12 +207,14 @@ async def with_embedded(settings: Settings) -> AsyncIterator[Settings]:
 
 def _slugs() -> Sequence[str]:
     return sorted(
-        entry.manifest.slug for entry in list_plugins() if entry.manifest.plugin_type == "webhook"
+        entry.manifest.slug
+        for entry in imbi_sdk.list_plugins()
+        if entry.manifest.plugin_type == "webhook"
     )
 
 
-def _options(settings: Settings, *, is_burst: bool) -> EngineOptions:
-    return EngineOptions(
+def _options(settings: Settings, *, is_burst: bool) -> "queue.EngineOptions":
+    return queue.EngineOptions(
         concurrency=settings.concurrency,
         event_bytes=settings.event_bytes,
         lease=settings.lease,
@@ -232,22 +224,26 @@ def _options(settings: Settings, *, is_burst: bool) -> EngineOptions:
     )
 
 
-def _dispatcher(settings: Settings, graph: OpenGraph, redactor: Redactor) -> Dispatcher:
-    identity = None
+def _dispatcher(
+    settings: Settings, store: "graph.OpenGraph", redactor: Redactor
+) -> "dispatch.Dispatcher":
+    users = None
     if settings.actions_imbi_token is not None:
-        address = ApiAddress(settings.actions_imbi_url, settings.actions_imbi_token)
-        identity = ImbiIdentity(address, builtin.SESSIONS)
+        address = identity.ApiAddress(settings.actions_imbi_url, settings.actions_imbi_token)
+        users = identity.ImbiIdentity(address, builtin.SESSIONS)
     policy = replace(
         RetryPolicy(),
         backoff=settings.backoff,
         max_attempts=settings.max_attempts,
         max_age=settings.max_age,
     )
-    return Dispatcher(
-        registry=InstalledPlugins(),
-        graph=graph,
-        credentials=GatewayCredentials() if settings.gateway_compat else StoredCredentials(),
-        identity=ApiIdentity(identity),
+    return dispatch.Dispatcher(
+        registry=dispatch.InstalledPlugins(),
+        graph=store,
+        credentials=dispatch.GatewayCredentials()
+        if settings.gateway_compat
+        else dispatch.StoredCredentials(),
+        identity=ApiIdentity(users),
         clock=SystemClock(),
         redactor=redactor,
         policy=policy,

@@ -14,9 +14,9 @@ from arq.connections import ArqRedis
 
 from imbi_sdk.errors import ConfigurationError, PluginSchemaCollisionError
 from imbi_sdk.queue import SigningKeyError
-from imbi_worker import wiring
+from imbi_worker import graph, wiring
 from imbi_worker.cli.output import INTERRUPTED, OK, Output
-from imbi_worker.graph import GraphMisconfigured, Neo4jGraph
+from imbi_worker.graph import GraphMisconfigured
 from imbi_worker.operations.errors import Misconfigured, OperationError
 from imbi_worker.queue import RedisAddressError
 from imbi_worker.queue.inspection import Inspection
@@ -40,7 +40,7 @@ class Session:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self._graphs: list[Neo4jGraph] = []
+        self._graphs: list[graph.Neo4jGraph] = []
 
     @cached_property
     def redis(self) -> ArqRedis:
@@ -51,15 +51,15 @@ class Session:
         return Inspection(self.redis, queue=self.settings.queue)
 
     @cached_property
-    def graph(self) -> Neo4jGraph:
+    def graph(self) -> "graph.Neo4jGraph":
         self._graphs.append(wiring.open_graph(self.settings))
         return self._graphs[0]
 
     async def close(self) -> None:
         if "redis" in self.__dict__:
             await self.redis.aclose()
-        for graph in self._graphs:
-            await graph.close()
+        for opened in self._graphs:
+            await opened.close()
 
 
 Found = TypeVar("Found")

@@ -1,29 +1,21 @@
 """What a job's attempt comes to. Decides; does nothing to any queue."""
 
-from imbi_worker.dispatch.attempt import Attempt
-from imbi_worker.dispatch.dispatcher import Dispatcher
-from imbi_worker.dispatch.plugins import GatewayCredentials, InstalledPlugins, StoredCredentials
-from imbi_worker.dispatch.ports import (
-    Clock,
-    Credentials,
-    GraphReader,
-    Identity,
-    Integration,
-    Registry,
-    Resolved,
-)
+from imbi_sdk.names import on_demand
 
-__all__ = [
-    "Attempt",
-    "Clock",
-    "Credentials",
-    "Dispatcher",
-    "GatewayCredentials",
-    "GraphReader",
-    "Identity",
-    "InstalledPlugins",
-    "Integration",
-    "Registry",
-    "Resolved",
-    "StoredCredentials",
-]
+__all__, __getattr__ = on_demand(
+    __name__,
+    {
+        "attempt": ("Attempt",),
+        "dispatcher": ("Dispatcher",),
+        "plugins": ("GatewayCredentials", "InstalledPlugins", "StoredCredentials"),
+        "ports": (
+            "Clock",
+            "Credentials",
+            "GraphReader",
+            "Identity",
+            "Integration",
+            "Registry",
+            "Resolved",
+        ),
+    },
+)

@@ -1,8 +1,13 @@
 """A Redis and a Bolt server as child processes, for the demo, `run --embedded` and the tests."""
 
-from .arcadedb import ArcadeDB
-from .child import EmbeddedServerError
-from .servers import Servers, embedded_servers
-from .valkey import Valkey
+from imbi_sdk.names import on_demand
 
-__all__ = ["ArcadeDB", "EmbeddedServerError", "Servers", "Valkey", "embedded_servers"]
+__all__, __getattr__ = on_demand(
+    __name__,
+    {
+        "arcadedb": ("ArcadeDB",),
+        "child": ("EmbeddedServerError",),
+        "servers": ("Servers", "embedded_servers"),
+        "valkey": ("Valkey",),
+    },
+)

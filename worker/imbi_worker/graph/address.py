@@ -5,6 +5,12 @@ from datetime import timedelta
 
 from pydantic import SecretStr
 
+from imbi_sdk.errors import GraphUnavailable
+
+
+class GraphMisconfigured(GraphUnavailable):
+    """The graph answers, but not to us: waiting changes nothing."""
+
 
 @dataclass(frozen=True, slots=True)
 class GraphAddress:

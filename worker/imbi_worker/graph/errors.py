@@ -14,13 +14,10 @@ import neo4j.exceptions as driver
 from imbi_sdk.errors import GraphUnavailable
 
 from .address import GraphAddress
+from .address import GraphMisconfigured as GraphMisconfigured
 
 _SECURITY = "Neo.ClientError.Security."
 _DATABASE = "Neo.ClientError.Database."
-
-
-class GraphMisconfigured(GraphUnavailable):
-    """The graph answers, but not to us: waiting changes nothing."""
 
 
 @contextmanager

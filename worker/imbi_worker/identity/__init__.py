@@ -1,8 +1,14 @@
 """Imbi's own API: how it is reached, and who its users are elsewhere."""
 
-from imbi_worker.identity.address import ApiAddress as ApiAddress
-from imbi_worker.identity.api import ApiClient as ApiClient
-from imbi_worker.identity.reply import Reply as Reply
-from imbi_worker.identity.reply import Unanswered as Unanswered
-from imbi_worker.identity.sessions import Sessions as Sessions
-from imbi_worker.identity.users import ImbiIdentity as ImbiIdentity
+from imbi_sdk.names import on_demand
+
+__all__, __getattr__ = on_demand(
+    __name__,
+    {
+        "address": ("ApiAddress",),
+        "api": ("ApiClient",),
+        "reply": ("Reply", "Unanswered"),
+        "sessions": ("Sessions",),
+        "users": ("ImbiIdentity",),
+    },
+)

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
+import imbi_sdk
 from imbi_sdk.attempt import ConfigValidator, InvalidConfig
 from imbi_sdk.errors import PluginNotFoundError
 from imbi_sdk.handler import parse_handler
 from imbi_sdk.queue import RuleOnWire, Signer, WireError
 from imbi_sdk.queue.wire import Body, decode, encode
-from imbi_sdk.registry import find_action
 from imbi_worker.operations.errors import InvalidInput, NotFound, Refused, operation_errors
 from imbi_worker.queue.dead_letters import ReplayResult, replay
 from imbi_worker.queue.inspection import Inspection
@@ -163,7 +163,7 @@ async def _with_config(
 ) -> Replay:
     job, handler = letter.job.id, letter.job.handler
     try:
-        _, descriptor = find_action(*parse_handler(handler))
+        _, descriptor = imbi_sdk.find_action(*parse_handler(handler))
         validator.validate(handler, descriptor, config.text)
         await _new_body(inspection, job, config)
     except InvalidConfig as error:

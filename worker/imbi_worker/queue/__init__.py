@@ -1,22 +1,14 @@
 """The queue: arq's Redis layout, our engine."""
 
-from imbi_worker.queue.assembly import WorkerPlan, build_engine, worker_id
-from imbi_worker.queue.connection import RedisAddressError, connect, is_passing
-from imbi_worker.queue.dead_letters import Replayed, replay
-from imbi_worker.queue.engine import Engine, EngineOptions, LayoutMismatch
-from imbi_worker.queue.janitor import Retention
+from imbi_sdk.names import on_demand
 
-__all__ = [
-    "Engine",
-    "EngineOptions",
-    "LayoutMismatch",
-    "RedisAddressError",
-    "Replayed",
-    "Retention",
-    "WorkerPlan",
-    "build_engine",
-    "connect",
-    "is_passing",
-    "replay",
-    "worker_id",
-]
+__all__, __getattr__ = on_demand(
+    __name__,
+    {
+        "assembly": ("WorkerPlan", "build_engine", "worker_id"),
+        "connection": ("RedisAddressError", "connect", "is_passing"),
+        "dead_letters": ("Replayed", "replay"),
+        "engine": ("Engine", "EngineOptions", "LayoutMismatch"),
+        "janitor": ("Retention",),
+    },
+)

@@ -1,0 +1,60 @@
+from imbi_sdk.queue.batch import Target
+from imbi_sdk.queue.consumer import OutcomeConsumer
+from imbi_sdk.queue.delivery import (
+    InvalidDelivery,
+    Lane,
+    by_project,
+    by_project_and_plugin,
+    delivery_id,
+    job_id,
+    without_lane,
+)
+from imbi_sdk.queue.documents import schema, vectors
+from imbi_sdk.queue.job import ActionJob, JobContext, RuleOnWire, WebhookRule
+from imbi_sdk.queue.outcomes import OutcomeRecord
+from imbi_sdk.queue.producer import (
+    ActionQueue,
+    Enqueued,
+    EnqueuedJob,
+    EnqueueStatus,
+    QueueError,
+    QueueUnavailable,
+)
+from imbi_sdk.queue.rows import EventRow
+from imbi_sdk.queue.serializer import ActionFailed, arq_deserializer, arq_serializer
+from imbi_sdk.queue.signing import Signer, SigningKeyError
+from imbi_sdk.queue.wire import ForeignJob, NewerWire, WireError
+
+__all__ = [
+    "ActionFailed",
+    "ActionJob",
+    "ActionQueue",
+    "EnqueueStatus",
+    "Enqueued",
+    "EnqueuedJob",
+    "EventRow",
+    "ForeignJob",
+    "InvalidDelivery",
+    "JobContext",
+    "Lane",
+    "NewerWire",
+    "OutcomeConsumer",
+    "OutcomeRecord",
+    "QueueError",
+    "QueueUnavailable",
+    "RuleOnWire",
+    "Signer",
+    "SigningKeyError",
+    "Target",
+    "WebhookRule",
+    "WireError",
+    "arq_deserializer",
+    "arq_serializer",
+    "by_project",
+    "by_project_and_plugin",
+    "delivery_id",
+    "job_id",
+    "schema",
+    "vectors",
+    "without_lane",
+]

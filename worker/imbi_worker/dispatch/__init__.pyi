@@ -1,0 +1,35 @@
+from imbi_worker.dispatch.attempt import (
+    Attempt,
+)
+from imbi_worker.dispatch.dispatcher import (
+    Dispatcher,
+)
+from imbi_worker.dispatch.plugins import (
+    GatewayCredentials,
+    InstalledPlugins,
+    StoredCredentials,
+)
+from imbi_worker.dispatch.ports import (
+    Clock,
+    Credentials,
+    GraphReader,
+    Identity,
+    Integration,
+    Registry,
+    Resolved,
+)
+
+__all__ = [
+    "Attempt",
+    "Clock",
+    "Credentials",
+    "Dispatcher",
+    "GatewayCredentials",
+    "GraphReader",
+    "Identity",
+    "InstalledPlugins",
+    "Integration",
+    "Registry",
+    "Resolved",
+    "StoredCredentials",
+]

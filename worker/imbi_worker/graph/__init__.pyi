@@ -1,0 +1,43 @@
+from imbi_worker.graph.address import (
+    GraphAddress,
+    GraphLimits,
+    GraphMisconfigured,
+)
+from imbi_worker.graph.plugins import (
+    Neo4jGraph,
+    PluginSummary,
+)
+from imbi_worker.graph.schema import (
+    SCHEMA,
+    SchemaElement,
+    apply_schema,
+)
+from imbi_worker.graph.secrets import (
+    PLACES,
+    Neo4jSecrets,
+    Place,
+    StoredSecret,
+)
+from imbi_worker.graph.stores import (
+    OpenGraph,
+    UnknownStore,
+    find_adapter,
+)
+
+__all__ = [
+    "PLACES",
+    "SCHEMA",
+    "GraphAddress",
+    "GraphLimits",
+    "GraphMisconfigured",
+    "Neo4jGraph",
+    "Neo4jSecrets",
+    "OpenGraph",
+    "Place",
+    "PluginSummary",
+    "SchemaElement",
+    "StoredSecret",
+    "UnknownStore",
+    "apply_schema",
+    "find_adapter",
+]

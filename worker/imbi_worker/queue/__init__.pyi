@@ -1,0 +1,37 @@
+from imbi_worker.queue.assembly import (
+    WorkerPlan,
+    build_engine,
+    worker_id,
+)
+from imbi_worker.queue.connection import (
+    RedisAddressError,
+    connect,
+    is_passing,
+)
+from imbi_worker.queue.dead_letters import (
+    Replayed,
+    replay,
+)
+from imbi_worker.queue.engine import (
+    Engine,
+    EngineOptions,
+    LayoutMismatch,
+)
+from imbi_worker.queue.janitor import (
+    Retention,
+)
+
+__all__ = [
+    "Engine",
+    "EngineOptions",
+    "LayoutMismatch",
+    "RedisAddressError",
+    "Replayed",
+    "Retention",
+    "WorkerPlan",
+    "build_engine",
+    "connect",
+    "is_passing",
+    "replay",
+    "worker_id",
+]
