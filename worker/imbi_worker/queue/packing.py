@@ -1,10 +1,13 @@
-"""Connections that let hiredis pack commands, and that leave a primary that is none any more.
+"""Connections for batches: packed by hiredis, sent at once, never to a primary that is none.
 
 redis-py 5.3 packs asynchronous commands in Python, 0.8 us an argument; a batch has
 thousands of them. Its blocking client hands the same work to hiredis, and so do these.
+It also gives the loop away two times before it sends: whatever is ready goes first then,
+and that may be a hundred jobs.
 """
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import hiredis
@@ -14,7 +17,9 @@ from redis.asyncio.connection import (
     SSLConnection,
     UnixDomainSocketConnection,
 )
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ReadOnlyError
+from redis.exceptions import TimeoutError as RedisTimeoutError
 
 
 class _Packing(AbstractConnection):
@@ -22,6 +27,38 @@ class _Packing(AbstractConnection):
         # "CLIENT SETINFO" and the like are two words in one argument.
         words = args[0].split() if isinstance(args[0], str) else [args[0]]
         return [hiredis.pack_command((*words, *args[1:]))]
+
+    async def can_read_destructive(self) -> bool:
+        """Whether the pool must not hand this connection out: closed, or an answer is left."""
+        reader = self._reader
+        return reader is None or reader.at_eof() or bool(reader._buffer)  # type: ignore[attr-defined]  # noqa: SLF001 - asyncio has no other way to look
+
+    async def send_packed_command(
+        self,
+        command: bytes | str | Iterable[bytes],
+        check_health: bool = True,  # noqa: FBT001, FBT002 - redis-py's signature
+    ) -> None:
+        if not self.is_connected:
+            await self.connect()  # type: ignore[no-untyped-call]  # redis-py's own
+        elif check_health:
+            await self.check_health()  # type: ignore[no-untyped-call]  # redis-py's own
+        writer = self._writer
+        if writer is None:
+            raise RedisConnectionError("the connection was closed")
+        if isinstance(command, str):
+            command = command.encode()
+        try:
+            async with asyncio.timeout(self.socket_timeout):
+                writer.writelines([command] if isinstance(command, bytes) else command)
+                await writer.drain()
+        except BaseException as error:
+            # Half a command may be out: nothing more can be said on this connection.
+            await self.disconnect(nowait=True)
+            if isinstance(error, TimeoutError):
+                raise RedisTimeoutError("Redis took no bytes within the time limit") from None
+            if isinstance(error, OSError):
+                raise RedisConnectionError(f"the connection broke: {error}") from None
+            raise
 
     async def read_response(self, *args: Any, **options: Any) -> Any:
         try:
