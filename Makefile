@@ -6,7 +6,7 @@ PY     := $(VENV)/bin/python
 PIP    := $(PY) -m pip --disable-pip-version-check --quiet
 SOURCES := pyproject.toml sdk/pyproject.toml
 
-.PHONY: demo test check bench chaos lock format test-neo4j clean
+.PHONY: demo test check bench chaos guarantees lock format test-neo4j clean
 .DEFAULT_GOAL := help
 .PHONY: help
 help:
@@ -49,6 +49,9 @@ bench: $(VENV)/.dev
 
 # Workers killed, Redis restarted, connections cut: nothing is lost and order is kept.
 # SEED plays the same storm again; SECONDS and WORKERS say how long and how many.
+guarantees: $(VENV)/.dev
+	FULL=1 $(PY) -m pytest tests/integration/guarantees tests/acceptance/test_fencing.py tests/acceptance/test_drain.py $(ARGS)
+
 chaos: $(VENV)/.dev
 	PYTHONPATH=tests:tests/integration/queue $(PY) -m chaos \
 		--seconds $(or $(SECONDS),120) --workers $(or $(WORKERS),8) $(if $(SEED),--seed $(SEED)) $(ARGS)
