@@ -4,7 +4,6 @@ import json
 import sys
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any, Final
 
 from rich.console import Console
@@ -21,6 +20,9 @@ from imbi_worker.operations.errors import (
 )
 from imbi_worker.operations.json_form import moment as moment
 from imbi_worker.operations.json_form import plain as plain
+from imbi_worker.operations.wording import age as age
+from imbi_worker.operations.wording import counted as counted
+from imbi_worker.operations.wording import one_line as one_line
 from imbi_worker.queue.inspection.views import Page
 
 OK: Final = 0
@@ -35,7 +37,6 @@ _EXIT_CODES: Final[Mapping[type[OperationError], int]] = {
 }
 # Into a file or a pipe nothing is wrapped.
 _NO_LIMIT: Final = 100_000
-_SPANS: Final = ((86_400, "d"), (3_600, "h"), (60, "m"), (1, "s"))
 _STYLES: Final = {
     "succeeded": "green",
     "ok": "green",
@@ -135,30 +136,11 @@ class Output:
         self._out.print(text, soft_wrap=True)
 
 
-def age(at: datetime | None) -> str:
-    """How long ago, or how soon, in one unit; empty for none."""
-    if at is None:
-        return ""
-    seconds = (datetime.now(UTC) - at).total_seconds()
-    size, unit = next((span for span in _SPANS if abs(seconds) >= span[0]), _SPANS[-1])
-    count = int(abs(seconds) // size)
-    return f"in {count}{unit}" if seconds < 0 and count else f"{count}{unit} ago"
-
-
-def counted(count: int, noun: str) -> str:
-    """``1 job``, ``2 jobs``."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
-
-
 def cleaned(text: str) -> str:
     """*text* without control characters: data must not steer a terminal."""
     if text.isprintable():
         return text
     return "".join(_visible(character) for character in text)
-
-
-def one_line(text: str) -> str:
-    return " ".join(text.split())
 
 
 def _visible(character: str) -> str:

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from imbi_worker.cli.output import Output, age, moment, one_line
 from imbi_worker.operations.jobs import JobReport
+from imbi_worker.operations.wording import reason as reason
 from imbi_worker.queue.inspection.views import AttemptView, JobView
 
 JOB_HEADERS = ("ID", "STATE", "HANDLER", "PROJECT", "ATTEMPTS", "AGE", "WHY")
@@ -15,16 +16,6 @@ def job_row(job: JobView) -> tuple[str, ...]:
     since = job.ended if job.state.is_terminal else job.enqueued
     handler = job.handler or "(not taken in yet)"
     return (job.id, job.state, handler, job.project, str(job.attempts), age(since), reason(job))
-
-
-def reason(job: JobView) -> str:
-    """Why a job waits, or what became of it, in one line."""
-    if job.wait is not None:
-        return one_line(job.wait.text)
-    # An error that begins with its reason says it once.
-    if job.error.startswith(job.reason):
-        return one_line(job.error)
-    return one_line(": ".join(part for part in (job.reason, job.error) if part))
 
 
 def show_report(report: JobReport, output: Output, *, with_event: bool) -> None:

@@ -17,7 +17,7 @@ def plain(value: object) -> Any:
         return {str(name): plain(member) for name, member in value.items()}
     if isinstance(value, list | tuple):
         return [plain(member) for member in value]
-    if is_dataclass(value):
+    if is_dataclass(value) and not isinstance(value, type):
         return {shown: plain(getattr(value, name)) for name, shown in members(type(value)).items()}
     return _single(value)
 

@@ -1,0 +1,37 @@
+"""Values in words, the same on a terminal and on a page."""
+
+from datetime import UTC, datetime
+from typing import Final
+
+from imbi_worker.queue.inspection.views import JobView
+
+_SPANS: Final = ((86_400, "d"), (3_600, "h"), (60, "m"), (1, "s"))
+
+
+def age(at: datetime | None) -> str:
+    """How long ago, or how soon, in one unit; empty for none."""
+    if at is None:
+        return ""
+    seconds = (datetime.now(UTC) - at).total_seconds()
+    size, unit = next((span for span in _SPANS if abs(seconds) >= span[0]), _SPANS[-1])
+    count = int(abs(seconds) // size)
+    return f"in {count}{unit}" if seconds < 0 and count else f"{count}{unit} ago"
+
+
+def counted(count: int, noun: str) -> str:
+    """``1 job``, ``2 jobs``."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def reason(job: JobView) -> str:
+    """Why a job waits, or what became of it, in one line."""
+    if job.wait is not None:
+        return one_line(job.wait.text)
+    # An error that begins with its reason says it once.
+    if job.error.startswith(job.reason):
+        return one_line(job.error)
+    return one_line(": ".join(part for part in (job.reason, job.error) if part))
