@@ -53,13 +53,16 @@ def credentials_from_record(
     """
     blob = record.configuration if record else None
     slug = entry.manifest.slug
-    stored = _stored(blob, slug, encryption or TokenEncryption.get_instance()) if blob else {}
+    stored: dict[str, Any] = {}
+    unread: Exception | None = None
+    if blob:
+        stored, unread = _stored(blob, slug, encryption or TokenEncryption.get_instance())
     required = (field.name for field in entry.manifest.credentials if field.required)
     missing = [name for name in required if not stored.get(name)]
     if missing:
         raise PluginCredentialsMissing(
             f"Missing required credentials for plugin {slug!r}: {missing}"
-        )
+        ) from unread
     return {name: str(value) for name, value in stored.items() if value is not None}
 
 
@@ -131,21 +134,23 @@ def _populated(configuration: Mapping[str, Any]) -> list[str]:
     return [name for name, value in configuration.items() if value]
 
 
-def _stored(blob: str, slug: str, encryption: TokenEncryption) -> dict[str, Any]:
-    """What a configuration holds; nothing, with a warning, when it cannot be read."""
+def _stored(
+    blob: str, slug: str, encryption: TokenEncryption
+) -> tuple[dict[str, Any], Exception | None]:
+    """What a configuration holds; nothing, with a warning and why, when it cannot be read."""
     try:
         text = encryption.decrypt(blob)
     except Exception as error:  # noqa: BLE001 - whatever a key store raises, the job must be told
         _LOGGER.warning("Credential decrypt failed for plugin %s: %s", slug, type(error).__name__)
-        return {}
+        return {}, error
     if text is None:
         _LOGGER.warning("Credential decrypt failed for plugin %s: no key opens it", slug)
-        return {}
+        return {}, ValueError("no key opens the configuration")
     try:
-        return _parsed(text)
+        return _parsed(text), None
     except ValueError as error:
         _LOGGER.warning("Credential JSON parse failed for plugin %s: %s", slug, error)
-        return {}
+        return {}, error
 
 
 def _opened(blob: str | None) -> dict[str, Any]:

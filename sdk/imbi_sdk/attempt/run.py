@@ -146,7 +146,8 @@ class _Run:
         outcome = _unfit(end.error, redactor) or classify(
             end.error, standing, now=now, jitter=jitter, redact=redactor.text
         )
-        return Verdict(outcome, duration, trace=_trace(end.error, outcome, redactor))
+        kind = sort(end.error, now).kind
+        return Verdict(outcome, duration, trace=_trace(end.error, outcome, redactor), kind=kind)
 
 
 def _unfit(error: BaseException, redactor: Redactor) -> Outcome | None:

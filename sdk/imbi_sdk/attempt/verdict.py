@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from imbi_sdk.actions import CallableKind
 from imbi_sdk.attempt.classification import Standing
+from imbi_sdk.attempt.failure import Kind
 from imbi_sdk.attempt.outcome import Outcome
 from imbi_sdk.context import PluginContext
 from imbi_sdk.webhook import ActionDescriptor
@@ -102,10 +103,11 @@ class Verdict:
 
     *duration* is None when the action was not called. *unfinished* is an action
     that outlived its grace: its slot and lane stay taken until the task ends.
-    *trace* is the redacted traceback of a failure.
+    *trace* is the redacted traceback of a failure, *kind* what the error that decided means.
     """
 
     outcome: Outcome
     duration: timedelta | None = None
     unfinished: "asyncio.Task[Any] | None" = field(default=None, compare=False)
     trace: str | None = field(default=None, compare=False, repr=False)
+    kind: Kind | None = field(default=None, compare=False)

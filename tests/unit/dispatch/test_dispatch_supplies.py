@@ -315,3 +315,28 @@ async def test_the_memory_of_integrations_is_bounded(world: Any, act: Recorder) 
         await world.run(plugin_id=name)
     await world.run(plugin_id="missing")
     assert [plugin_id for plugin_id, _ in integrations._kept] == ["b", "c"]
+
+
+async def test_each_look_for_credentials_is_told_with_what_came_of_it(
+    world: Any, act: Recorder, canary: str
+) -> None:
+    """From the graph, from memory, a key that opens nothing, none at all, a graph away."""
+    told: list[str] = []
+    world.settings["on_fetch"] = lambda result, took: told.append(result)
+    world.install(act, credentials=(TOKEN,))
+    world.attach({"token": canary})
+    await world.run(plugin_id="i1")
+    await world.run(plugin_id="i1")
+    await world.run()
+    assert told == ["ok", "cached"]
+    for blob, expected in (({}, "missing"), ("not encrypted", "decrypt_error")):
+        world.clock.moment += timedelta(minutes=1)
+        configuration = blob if isinstance(blob, str) else None
+        world.attach(blob, **({"configuration": configuration} if configuration else {}))
+        await world.run(plugin_id="i1")
+        assert told[-1] == expected
+    world.clock.moment += timedelta(minutes=1)
+    world.graph.go_down()
+    await world.run(plugin_id="i1")
+    assert told[-1] == "unavailable"
+    assert len(told) == 5

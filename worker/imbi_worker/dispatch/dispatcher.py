@@ -33,6 +33,7 @@ from imbi_worker.dispatch.integrations import Integrations
 from imbi_worker.dispatch.ports import (
     Clock,
     Credentials,
+    FetchObserver,
     GraphReader,
     Identity,
     Registry,
@@ -67,15 +68,16 @@ class Dispatcher:
         timeouts: Mapping[str, timedelta] = _NO_TIMEOUTS,
         grace: timedelta = _DEFAULTS.grace,
         lookup: timedelta = _DEFAULTS.lookup,
+        on_fetch: FetchObserver | None = None,
     ) -> None:
         """*policies* and *timeouts* are by handler and stand above the defaults.
 
         What an action's descriptor declares stands above both. *lookup* bounds
-        each reading of the graph.
+        each reading of the graph, *on_fetch* hears of each look for credentials.
         """
         self._registry = registry
         self._integrations = Integrations(graph, clock, lookup=lookup)
-        self._sources = Sources(self._integrations, credentials, identity, clock)
+        self._sources = Sources(self._integrations, credentials, identity, clock, on_fetch)
         self._tools = Tools(clock=clock, redactor=redactor)
         self._policy = policy or RetryPolicy()
         self._policies = policies

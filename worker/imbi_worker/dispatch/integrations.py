@@ -74,10 +74,10 @@ class Integrations:
 
         Raises ``GraphUnavailable``.
         """
+        kept = self.kept(plugin_id, with_application=with_application, stale=stale)
+        if kept is not None:
+            return kept
         key = (plugin_id, with_application)
-        kept = self._kept.get(key)
-        if kept is not None and kept.integration is not stale and self._clock.now() < kept.until:
-            return kept.integration
         self._kept.pop(key, None)
         flight = self._flights.get(key)
         if flight is None:
@@ -86,6 +86,15 @@ class Integrations:
             flight.add_done_callback(lambda ended: self._land(key, ended))
         # One caller that is cancelled must not take the answer from the others.
         return await asyncio.shield(flight)
+
+    def kept(
+        self, plugin_id: str, *, with_application: bool, stale: Integration | None = None
+    ) -> Integration | None:
+        """The integration if it is remembered; asks no graph."""
+        kept = self._kept.get((plugin_id, with_application))
+        if kept is None or kept.integration is stale or self._clock.now() >= kept.until:
+            return None
+        return kept.integration
 
     async def _fetch(self, key: _Key) -> Integration:
         plugin_id, with_application = key

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from datetime import timedelta
+from typing import Literal, Protocol, TypeAlias
 
 from imbi_sdk.actions import CallableKind, UnfitCallable
 from imbi_sdk.attempt import Clock as Clock
@@ -66,6 +67,15 @@ class Credentials(Protocol):
     def decrypt(self, integration: Integration, entry: RegistryEntry) -> dict[str, str]:
         """The credentials in the clear; raises ``PluginCredentialsMissing``."""
         ...
+
+
+Fetch: TypeAlias = Literal["ok", "cached", "missing", "decrypt_error", "unavailable"]
+
+
+class FetchObserver(Protocol):
+    """Hears how the credentials of an attempt were come by. Never raises."""
+
+    def __call__(self, result: Fetch, took: timedelta) -> None: ...
 
 
 class Identity(Protocol):

@@ -1,8 +1,10 @@
 """Credentials and context: what an action is given, looked up just before its call."""
 
+import asyncio
 from copy import deepcopy
 from dataclasses import dataclass, field
-from typing import Any
+from datetime import timedelta
+from typing import Any, Final
 
 from imbi_sdk.attempt import Dead, DeathReason, Settled, Standing, Supplies, defer
 from imbi_sdk.context import PluginContext
@@ -11,7 +13,17 @@ from imbi_sdk.errors import GraphUnavailable, PluginCredentialsMissing
 from imbi_sdk.graph import PluginRecord
 from imbi_sdk.queue.job import ActionJob
 from imbi_worker.dispatch.integrations import Integrations
-from imbi_worker.dispatch.ports import Clock, Credentials, Identity, Integration, Resolved
+from imbi_worker.dispatch.ports import (
+    Clock,
+    Credentials,
+    Fetch,
+    FetchObserver,
+    Identity,
+    Integration,
+    Resolved,
+)
+
+GRAPH_AWAY: Final = "graph unreachable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +34,7 @@ class Sources:
     credentials: Credentials
     identity: Identity
     clock: Clock
+    on_fetch: FetchObserver | None = None
 
 
 @dataclass(slots=True)
@@ -33,37 +46,55 @@ class JobSupply:
     resolved: Resolved
     standing: Standing
     _used: Integration | None = field(default=None, init=False)
+    _fetch: Fetch = field(default="ok", init=False)
 
     async def __call__(self, *, fresh: bool) -> Supplies:
-        integration = await self._integration(stale=self._used if fresh else None)
-        self._used = integration
-        _refuse_foreign(integration.record, self.job, self.resolved.slug)
-        credentials = self._credentials(integration)
+        began = asyncio.get_running_loop().time()
+        try:
+            integration = await self._integration(stale=self._used if fresh else None)
+            self._used = integration
+            _refuse_foreign(integration.record, self.job, self.resolved.slug)
+            credentials = self._credentials(integration)
+        finally:
+            self._tell(began)
         context = _context(self.job, integration.record, self.sources.identity)
         return Supplies(context_for(self.resolved.entry.handler_cls, context), credentials)
 
     async def _integration(self, *, stale: Integration | None) -> Integration:
         if self.job.plugin_id is None:
             return Integration()
-        sources = self.sources
+        sources, plugin_id = self.sources, self.job.plugin_id
+        with_application = sources.credentials.uses_application(self.resolved.entry)
+        kept = sources.integrations.kept(plugin_id, with_application=with_application, stale=stale)
+        if kept is not None:
+            self._fetch = "cached"
+            return kept
+        self._fetch = "unavailable"
         try:
-            return await sources.integrations.find(
-                self.job.plugin_id,
-                with_application=sources.credentials.uses_application(self.resolved.entry),
-                stale=stale,
+            found = await sources.integrations.find(
+                plugin_id, with_application=with_application, stale=stale
             )
         except GraphUnavailable:
             now = sources.clock.now()
             until = sources.integrations.outage.note(now)
-            outcome = defer(until, "graph unreachable", self.standing, now=now)
+            outcome = defer(until, GRAPH_AWAY, self.standing, now=now)
             raise Settled(outcome) from None
+        self._fetch = "ok"
+        return found
 
     def _credentials(self, integration: Integration) -> dict[str, str]:
         try:
             return self.sources.credentials.decrypt(integration, self.resolved.entry)
         except PluginCredentialsMissing as error:
+            self._fetch = "missing" if error.__cause__ is None else "decrypt_error"
             text = f"{DeathReason.MISSING_CREDENTIALS}: {error}"
         raise Settled(Dead(DeathReason.MISSING_CREDENTIALS, text, reported_as="skipped"))
+
+    def _tell(self, began: float) -> None:
+        on_fetch = self.sources.on_fetch
+        if on_fetch is not None and self.job.plugin_id is not None:
+            took = asyncio.get_running_loop().time() - began
+            on_fetch(self._fetch, timedelta(seconds=took))
 
 
 def _refuse_foreign(record: PluginRecord | None, job: ActionJob, slug: str) -> None:

@@ -24,6 +24,7 @@ from imbi_worker.queue.janitor import Janitor, Retention
 from imbi_worker.queue.last_words import LastWords
 from imbi_worker.queue.leases import Watchdog
 from imbi_worker.queue.presence import Presence
+from imbi_worker.queue.witness import NoWitness, Witness
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +46,54 @@ def worker_id() -> str:
     return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
 
 
-def build_engine(redis: ArqRedis, dispatcher: Dispatcher, plan: WorkerPlan) -> Engine:
+def build_engine(
+    redis: ArqRedis,
+    dispatcher: Dispatcher,
+    plan: WorkerPlan,
+    *,
+    witness: Witness | None = None,
+) -> Engine:
     """An engine that runs claimed jobs through *dispatcher*; start it with ``async_run``."""
-    queue, name = redis.default_queue_name, worker_id()
+    queue, name, lease = redis.default_queue_name, worker_id(), plan.options.lease
+    listener: Witness = witness or NoWitness()
     intake = Intake(signer=plan.signer, accepts_unsigned=plan.accepts_unsigned)
+    crew = _crew(redis, dispatcher, plan, name=name, intake=intake, witness=listener)
+    parts = Parts(
+        claimer=Claimer(redis, queue=queue, worker=name, lease=lease, slugs=plan.slugs),
+        in_hand=crew.in_hand,
+        finisher=crew.finisher,
+        watchdog=crew.watchdog,
+        adopter=Adopter(redis, intake, queue=queue, lane=plan.lane),
+        presence=crew.presence,
+        janitor=Janitor(redis, queue=queue, worker=name, retention=plan.retention),
+        graph_answers=_graph_answers(dispatcher),
+        witness=listener,
+    )
+    return Engine(redis, parts, plan.options)
 
-    # The three know each other: a renewal that is refused stops its job, a written
-    # ending frees its slot.
+
+@dataclass(frozen=True, slots=True)
+class _Crew:
+    """Those that know each other."""
+
+    watchdog: Watchdog
+    finisher: Finisher
+    in_hand: JobsInHand
+    presence: Presence
+
+
+def _crew(
+    redis: ArqRedis,
+    dispatcher: Dispatcher,
+    plan: WorkerPlan,
+    *,
+    name: str,
+    intake: Intake,
+    witness: Witness,
+) -> _Crew:
+    queue, on_error = redis.default_queue_name, witness.redis_failed
+
+    # A renewal that is refused stops its job, a written ending frees its slot.
     def on_lost(ids: Sequence[str]) -> None:
         in_hand.stop(ids, StopReason.LOST)
 
@@ -67,8 +109,11 @@ def build_engine(redis: ArqRedis, dispatcher: Dispatcher, plan: WorkerPlan) -> E
         lease=plan.options.lease,
         on_lost=on_lost,
         say_last=say_last,
+        on_error=on_error,
     )
-    finisher = Finisher(redis, queue=queue, patience=plan.patience, on_settled=on_settled)
+    finisher = Finisher(
+        redis, queue=queue, patience=plan.patience, on_settled=on_settled, on_error=on_error
+    )
     in_hand = JobsInHand(
         redis=redis,
         queue=queue,
@@ -77,23 +122,13 @@ def build_engine(redis: ArqRedis, dispatcher: Dispatcher, plan: WorkerPlan) -> E
         intake=intake,
         watchdog=watchdog,
         finisher=finisher,
+        witness=witness,
     )
+    report = _report(in_hand, plan.options)
     presence = Presence(
-        redis, queue=queue, worker=name, slugs=plan.slugs, report=_report(in_hand, plan.options)
+        redis, queue=queue, worker=name, slugs=plan.slugs, report=report, on_error=on_error
     )
-    parts = Parts(
-        claimer=Claimer(
-            redis, queue=queue, worker=name, lease=plan.options.lease, slugs=plan.slugs
-        ),
-        in_hand=in_hand,
-        finisher=finisher,
-        watchdog=watchdog,
-        adopter=Adopter(redis, intake, queue=queue, lane=plan.lane),
-        presence=presence,
-        janitor=Janitor(redis, queue=queue, worker=name, retention=plan.retention),
-        graph_answers=_graph_answers(dispatcher),
-    )
-    return Engine(redis, parts, plan.options)
+    return _Crew(watchdog, finisher, in_hand, presence)
 
 
 def _report(in_hand: JobsInHand, options: EngineOptions) -> Callable[[], Mapping[str, str | int]]:

@@ -15,7 +15,7 @@ import signal
 import time
 from collections.abc import Callable, Collection, Coroutine
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import structlog
@@ -34,6 +34,8 @@ from imbi_worker.queue.intake import Adopter
 from imbi_worker.queue.janitor import Janitor
 from imbi_worker.queue.leases import Watchdog
 from imbi_worker.queue.presence import INTERVAL_SECONDS, Presence
+from imbi_worker.queue.vitals import Vitals
+from imbi_worker.queue.witness import Witness
 
 _LOG = structlog.get_logger("imbi_worker.queue")
 _TICK = timedelta(seconds=1)
@@ -75,6 +77,7 @@ class Parts:
     presence: Presence
     janitor: Janitor
     graph_answers: Callable[[], bool]
+    witness: Witness
 
 
 async def _never_called(ctx: dict[Any, Any]) -> None:  # noqa: ARG001 - arq's signature
@@ -118,6 +121,8 @@ class Engine(Worker):
         self._is_unheard = False
         self._trouble = ""
         self.is_connected = False
+        self._turned = time.monotonic()
+        self._claimed_at: datetime | None = None
 
     def handle_signals(self) -> None:
         """SIGTERM and SIGINT drain; a second one stops at once. From the main thread.
@@ -152,6 +157,25 @@ class Engine(Worker):
     @property
     def is_draining(self) -> bool:
         return self._is_draining
+
+    @property
+    def worker(self) -> str:
+        """The id of this worker."""
+        return self._parts.presence.worker
+
+    @property
+    def vitals(self) -> Vitals:
+        """How the worker stands now; may be asked from any thread."""
+        return Vitals(
+            loop_turned=self._parts.watchdog.loop_seen,
+            claims_turned=self._turned,
+            claimed_at=self._claimed_at,
+            hears_redis=self.is_connected,
+            is_draining=self._is_draining,
+            graph_answers=self._parts.graph_answers(),
+            running=len(self._parts.in_hand),
+            slots=self._options.concurrency,
+        )
 
     @property
     def endings(self) -> dict[str, int]:
@@ -198,6 +222,7 @@ class Engine(Worker):
 
     async def _claim_until_told(self) -> None:
         while not self._is_draining:
+            self._turned = time.monotonic()
             try:
                 claim = await self._claim()
             except (RedisError, OSError) as error:
@@ -227,6 +252,7 @@ class Engine(Worker):
             _LOG.info("redis.back")
         self._pause, self._trouble = 0.0, ""
         self.is_connected = True
+        self._claimed_at = datetime.now(UTC)
         return self._unless_late(claim, begun)
 
     def _unless_late(self, claim: Claim, begun: float) -> Claim:
@@ -242,10 +268,12 @@ class Engine(Worker):
             self._parts.in_hand.start(job)
         self._parts.in_hand.stop(claim.aborts, StopReason.CANCELLED)
         for job_id, body in claim.strangers:
+            self._turned = time.monotonic()
             try:
                 verdict = await self._parts.adopter.adopt(job_id, body)
             except (RedisError, OSError) as error:
                 # It comes by again in five seconds.
+                self._parts.witness.redis_failed()
                 _LOG.warning("adopt.failed", job_id=ascii(job_id), error=type(error).__name__)
             else:
                 _LOG.info("job.taken_in", job_id=ascii(job_id), verdict=verdict)
@@ -281,10 +309,12 @@ class Engine(Worker):
         """Running jobs go on; their endings and renewals go first when Redis is back."""
         if isinstance(error, ResponseError) and str(error).startswith("LAYOUT"):
             raise LayoutMismatch(str(error).removeprefix("LAYOUT ")) from None
+        self._parts.witness.redis_failed()
         self._tell_trouble(error)
         self.is_connected = False
         self._pause = min(max(self._pause * 2, 0.1), _LONGEST_PAUSE)
         await self._wait(asyncio.sleep(self._pause))
+        self._turned = time.monotonic()
         try:
             await self._redis.ping()
         except (RedisError, OSError):

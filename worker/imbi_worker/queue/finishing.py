@@ -74,11 +74,13 @@ class Finisher:
         queue: str,
         patience: timedelta,
         on_settled: Callable[[Ending, str], None],
+        on_error: Callable[[], None] = lambda: None,
     ) -> None:
         self._redis = redis
         self._queue = queue
         self._patience_ms = int(patience / timedelta(milliseconds=1))
         self._on_settled = on_settled
+        self._on_error = on_error
         self._waiting: list[Ending] = []
         self._news = asyncio.Event()
         self._empty = asyncio.Event()
@@ -123,6 +125,7 @@ class Finisher:
             try:
                 replies = await self._call(batch)
             except (RedisError, OSError) as error:
+                self._on_error()
                 if not is_passing(error) and len(batch) > 1:
                     # One entry Redis refuses must not keep the others from being written.
                     for ending in batch:

@@ -17,7 +17,7 @@ from typing import Any
 import structlog
 from redis.exceptions import RedisError
 
-from imbi_sdk.attempt import Interrupted
+from imbi_sdk.attempt import Interrupted, Verdict
 from imbi_sdk.attempt.outcome import Dead, DeathReason, Outcome, Retry
 from imbi_sdk.queue import keys
 from imbi_sdk.queue.scripts import Executes, load_script
@@ -28,6 +28,7 @@ from imbi_worker.queue.intake import Intake
 from imbi_worker.queue.leases import Lease, Watchdog
 from imbi_worker.queue.settlement import settle
 from imbi_worker.queue.telling import bind, tell
+from imbi_worker.queue.witness import Account, NoWitness, Witness
 
 _ALONE = load_script("alone", SCRIPTS)
 _LOG = structlog.get_logger("imbi_worker.queue")
@@ -54,6 +55,7 @@ class _InHand:
     stop: StopReason | None = None
     has_started: bool = False
     ending: Ending | None = None
+    account: Account | None = None
 
     @property
     def has_ended(self) -> bool:
@@ -73,6 +75,7 @@ class JobsInHand:
         intake: Intake,
         watchdog: Watchdog,
         finisher: Finisher,
+        witness: Witness | None = None,
     ) -> None:
         self._redis = redis
         self._queue = queue
@@ -81,6 +84,7 @@ class JobsInHand:
         self._intake = intake
         self._watchdog = watchdog
         self._finisher = finisher
+        self._witness: Witness = witness or NoWitness()
         self._jobs: dict[str, _InHand] = {}
         self._alone: deque[_InHand] = deque()
         self._bytes = 0
@@ -221,7 +225,8 @@ class JobsInHand:
         if isinstance(attempt, Dead):
             self._end(job, self._ending(claimed, attempt, None))
             return
-        bind(attempt)
+        job.account = self._witness.begins(attempt, claimed.waited)
+        bind(attempt, job.account.ids)
         limits = self._dispatcher.limits(attempt.job.handler)
         until = time.monotonic() + (limits.longest + _MARGIN).total_seconds()
         self._watchdog.hold(claimed.id, Lease(claimed.token, until))
@@ -245,7 +250,9 @@ class JobsInHand:
             return
         ending = self._ending(job.claimed, verdict.outcome, verdict.duration)
         if verdict.unfinished is not None:
-            self._finisher.add(replace(ending, kind="abandoned", counts=True))
+            abandoned = replace(ending, kind="abandoned", counts=True)
+            self._finisher.add(abandoned)
+            self._account_for(job, abandoned, verdict)
             ending = replace(ending, counts=False, record="")
             try:
                 await self._outlast(job, verdict.unfinished)
@@ -254,7 +261,7 @@ class JobsInHand:
                     raise
         if ending.token != job.claimed.token:
             ending = replace(ending, token=job.claimed.token)
-        self._end(job, ending)
+        self._end(job, ending, verdict)
 
     async def _outlast(self, job: _InHand, unfinished: asyncio.Task[Any]) -> None:
         """Keep slot and lane until an action that ignored its cancel really ends."""
@@ -270,6 +277,8 @@ class JobsInHand:
             _LOG.warning("job.lease_lost", job_id=claimed.id, outcome="cancelled")
             job.ending = Ending(claimed.id, claimed.token, "released", counts=False)
             self._forget(claimed.id)
+            if job.account is not None:
+                job.account.lost()
         elif job.stop is StopReason.CANCELLED:
             ending = Ending(claimed.id, claimed.token, "cancelled", counts=False, status="skipped")
             self._end(job, replace(ending, reason="cancelled"))
@@ -278,10 +287,17 @@ class JobsInHand:
             ending = Ending(claimed.id, claimed.token, "released", counts=False, status=status)
             self._end(job, ending)
 
-    def _end(self, job: _InHand, ending: Ending) -> None:
+    def _end(self, job: _InHand, ending: Ending, verdict: Verdict | None = None) -> None:
         job.ending = ending
         tell(ending)
         self._finisher.add(ending)
+        self._account_for(job, ending, verdict)
+
+    def _account_for(self, job: _InHand, ending: Ending, verdict: Verdict | None) -> None:
+        if job.account is not None:
+            job.account.ended(ending, verdict)
+        elif ending.kind == "dead":
+            self._witness.refused(ending)
 
     def _ending(self, claimed: ClaimedJob, outcome: Outcome, duration: timedelta | None) -> Ending:
         now = datetime.now(UTC)

@@ -44,7 +44,8 @@ class Watchdog:
     """Renews every lease each third of its length, in one call for all.
 
     *on_lost* hears, on the loop, of the jobs that another worker has taken or ended.
-    *say_last* is called, on the thread, before the process is ended by force.
+    *say_last* is called, on the thread, before the process is ended by force, *on_error*
+    for each call of Redis that fails.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class Watchdog:
         lease: timedelta,
         on_lost: Callable[[Sequence[str]], None],
         say_last: Callable[[Redis], None] = lambda _: None,
+        on_error: Callable[[], None] = lambda: None,
     ) -> None:
         self._redis = redis
         self._queue = queue
@@ -64,6 +66,7 @@ class Watchdog:
         self._retry = min(_LONGEST_RETRY, self._pause / 4)
         self._on_lost = on_lost
         self._say_last = say_last
+        self._on_error = on_error
         self._leases: dict[str, Lease] = {}
         self._lock = threading.Lock()
         self._stopped = threading.Event()
@@ -80,6 +83,11 @@ class Watchdog:
     def is_behind(self) -> bool:
         """Whether leases may have run out: Redis is away, or this process has stood still."""
         return time.monotonic() - self._renewed > 2 * self._pause
+
+    @property
+    def loop_seen(self) -> float:
+        """When the loop last turned, in monotonic seconds."""
+        return self._loop_seen
 
     def start(self) -> None:
         """From the loop's thread."""
@@ -177,6 +185,7 @@ class Watchdog:
         try:
             replies = self._call([keys.LAYOUT, self._lease_ms, *flat])
         except (RedisError, OSError) as error:
+            self._on_error()
             if not self._is_failing:
                 _LOG.warning("renewal.failed", jobs=len(held), error=type(error).__name__)
             self._is_failing = True

@@ -35,12 +35,14 @@ class Presence:
         worker: str,
         slugs: Sequence[str],
         report: Callable[[], Mapping[str, str | int]],
+        on_error: Callable[[], None] = lambda: None,
     ) -> None:
         self._redis = redis
         self._queue = queue
         self._worker = worker
         self._slugs = tuple(slugs)
         self._report = report
+        self._on_error = on_error
         self._facts = {
             "version": version("imbi-worker"),
             "python": platform.python_version(),
@@ -48,6 +50,11 @@ class Presence:
             "slugs": " ".join(self._slugs),
             "started": _now_ms(),
         }
+
+    @property
+    def worker(self) -> str:
+        """The id of this worker."""
+        return self._worker
 
     @property
     def health_key(self) -> str:
@@ -68,6 +75,7 @@ class Presence:
                     await self.look_at_redis()
                     is_heard = True
             except (RedisError, OSError, QueueError) as error:
+                self._on_error()
                 if is_heard is not False:
                     _LOG.warning("heartbeat.failed", error=type(error).__name__)
                 is_heard = False

@@ -27,8 +27,11 @@ EVENTS: Final = {
 JOB_FIELDS: ContextVar[Mapping[str, Any]] = ContextVar("imbi_job_fields")
 
 
-def bind(attempt: Attempt) -> None:
-    """Have every line of this task, a plugin's own lines included, name the job."""
+def bind(attempt: Attempt, ids: Mapping[str, str]) -> None:
+    """Have every line of this task, a plugin's own lines included, name the job.
+
+    *ids* are those of its trace.
+    """
     job = attempt.job
     plugin, _, action = job.handler.partition("#")
     fields: dict[str, Any] = {
@@ -42,6 +45,7 @@ def bind(attempt: Attempt) -> None:
         "project_slug": job.context.project_slug,
         "integration": job.plugin_id,
         "attempt": attempt.number,
+        **ids,
     }
     JOB_FIELDS.set({name: value for name, value in fields.items() if value})
 

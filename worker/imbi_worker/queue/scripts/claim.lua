@@ -10,7 +10,8 @@
 --        the worker took it to be when it asked, or ''
 -- Reply  { now, next due moment, 'more' | 'bytes' | '' when due jobs were left,
 --          jobs: { id, token, body, event key, facts } ..., flat; the facts are 'enqueued
---                  run' and, of a job with a past, ' name=value' for each figure of it,
+--                  run due' and, of a job with a past, ' name=value' for each figure of it;
+--                  due is the moment since when it could have run,
 --          events: { key, bytes } ..., flat,
 --          strangers: { id, body } ... without a hash, to be adopted, flat,
 --          running jobs whose cancel was asked for }
@@ -49,7 +50,7 @@ local worker_key = 'imbi:worker:' .. worker
 local jobs, events, strangers = {}, {}, {}
 local event_sent, taken, bytes, left = {}, 0, 0, ''
 
-local function hand_out(id, h, token, body)
+local function hand_out(id, h, token, body, due)
     local key = ''
     if h.digest ~= '' then
         key = h.delivery .. '/' .. h.digest
@@ -59,7 +60,7 @@ local function hand_out(id, h, token, body)
             events[#events + 1] = redis.call('HGET', EVENT .. h.delivery, h.digest) or ''
         end
     end
-    local told = h.enqueued .. ' ' .. h.run
+    local told = h.enqueued .. ' ' .. h.run .. ' ' .. due
     -- Only what has been on a worker or under a hold has a past.
     if h.started ~= '' or h.held_ms ~= '' then
         told = told .. ' attempts=' .. h.attempts .. ' crashes=' .. h.crashes .. ' first_failed=' .. h.first_failed
@@ -80,7 +81,7 @@ if last[1] == number then
         local h = read_job(id, TO_CLAIM)
         if h and h.token == token then
             resume(id, h.hold ~= '' and h.hold, worker, lease, now)
-            hand_out(id, h, token, redis.call('GET', BODY .. id) or '')
+            hand_out(id, h, token, redis.call('GET', BODY .. id) or '', int(now))
         end
     end
     return { int(now), int(now), 'more', jobs, events, strangers, {} }
@@ -174,7 +175,7 @@ local function is_ready(id, h)
     return false
 end
 
-local function lease_out(id, h, body)
+local function lease_out(id, h, body, due)
     taken = taken + 1
     local token = worker .. '/' .. number .. '/' .. taken
     local ends = int(now + lease)
@@ -184,8 +185,9 @@ local function lease_out(id, h, body)
     score(id, ends)
     if h.unresolved ~= '' then
         redis.call('HDEL', JOB .. id, 'unresolved')
+        due = tonumber(h.unresolved) and h.unresolved or due
     end
-    hand_out(id, h, token, body)
+    hand_out(id, h, token, body, due)
     return token
 end
 
@@ -217,7 +219,7 @@ local function meet(id)
     end
 end
 
-local function consider(id)
+local function consider(id, due)
     local h = read_job(id, TO_CLAIM)
     if not h then
         meet(id)
@@ -248,20 +250,20 @@ local function consider(id)
     end
     bytes = bytes + size
     claimed[#claimed + 1] = id
-    claimed[#claimed + 1] = lease_out(id, h, body)
+    claimed[#claimed + 1] = lease_out(id, h, body, due)
 end
 
 local looked_at = 0
 flush_scores()
 while taken < wanted and left == '' and looked_at < LOOKED_AT do
-    local due = redis.call('ZRANGEBYSCORE', QUEUE, '-inf', int(now), 'LIMIT', 0, math.min(wanted - taken, 100))
+    local due = redis.call('ZRANGEBYSCORE', QUEUE, '-inf', int(now), 'WITHSCORES', 'LIMIT', 0, math.min(wanted - taken, 100))
     if #due == 0 then
         break
     end
-    for _, id in ipairs(due) do
+    for n = 1, #due, 2 do
         if left == '' then
             looked_at = looked_at + 1
-            consider(id)
+            consider(due[n], due[n + 1])
         end
     end
     flush_scores()
