@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal, TypeAlias, assert_never
 
+from imbi_worker.operations import filters
 from imbi_worker.operations.errors import NotFound, Refused, operation_errors
 from imbi_worker.operations.jobs import list_jobs
 from imbi_worker.queue.control import AT_ONCE, CancelVerdict, Control, Mandate, RunNowVerdict
@@ -47,14 +48,7 @@ class Change:
 
 def filter_text(wanted: JobFilter) -> str:
     """A filter as the audit calls it."""
-    named = {
-        "state": wanted.state,
-        "handler": wanted.handler,
-        "project": wanted.project,
-        "delivery": wanted.delivery,
-        "reason": wanted.reason,
-    }
-    return " ".join(f"{name}:{value}" for name, value in named.items() if value) or "all jobs"
+    return filters.text_of(wanted) or "all jobs"
 
 
 def jobs_text(jobs: Sequence[str]) -> str:

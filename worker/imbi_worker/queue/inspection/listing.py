@@ -10,7 +10,8 @@ none that stayed where it was is left out.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from datetime import datetime
 from typing import Any, Protocol
 
 from imbi_sdk.queue import keys
@@ -21,6 +22,8 @@ from imbi_worker.queue.inspection.views import DeadLetterView, DeliveryView, Job
 _CHUNK = 200
 # A filter that hits nothing gives up here, with a cursor to go on from.
 _LOOKED_AT = 20_000
+# More deliveries than are kept.
+_DIGITS = 6
 
 
 class InvalidCursor(ValueError):  # noqa: N818 - reads as what it is at the call
@@ -29,22 +32,51 @@ class InvalidCursor(ValueError):  # noqa: N818 - reads as what it is at the call
 
 @dataclass(frozen=True, slots=True)
 class JobFilter:
-    """What to list. *handler* is a handler or a plugin's slug, which stands for all of it."""
+    """What to list; what is None does not matter.
+
+    *handler* is a handler or a plugin's slug, which stands for all of it; *integration* is a
+    plugin id. *before* and *after* bound the moment a job's age counts from: its end, or its
+    enqueueing while it has not ended.
+    """
 
     state: State | None = None
     handler: str | None = None
     project: str | None = None
     delivery: str | None = None
     reason: str | None = None
+    plugin: str | None = None
+    integration: str | None = None
+    before: datetime | None = None
+    after: datetime | None = None
+    least_attempts: int | None = None
+    most_attempts: int | None = None
 
     def matches(self, job: JobView) -> bool:
         handler, slug = job.handler, job.handler.partition("#")[0]
         return (
             self.state in (None, job.state)
             and self.handler in (None, handler, slug)
+            and self.plugin in (None, slug)
             and self.project in (None, job.project)
             and self.delivery in (None, job.delivery)
+            and self.integration in (None, job.plugin_id)
+            and self._matches_attempts(job)
+            and self._matches_age(job)
             and self._matches_reason(job)
+        )
+
+    def _matches_attempts(self, job: JobView) -> bool:
+        least, most = self.least_attempts, self.most_attempts
+        return (least is None or job.attempts >= least) and (most is None or job.attempts <= most)
+
+    def _matches_age(self, job: JobView) -> bool:
+        if self.before is None and self.after is None:
+            return True
+        since = job.ended if job.state.is_terminal else job.enqueued
+        if since is None:
+            return False
+        return (self.before is None or since < self.before) and (
+            self.after is None or since > self.after
         )
 
     def _matches_reason(self, job: JobView) -> bool:
@@ -54,8 +86,12 @@ class JobFilter:
 
     @property
     def has_conditions(self) -> bool:
-        """Whether it asks for more than a state."""
-        return any((self.handler, self.project, self.reason))
+        """Whether it asks for more than an index knows: a state, a delivery."""
+        return any(
+            getattr(self, one.name) is not None
+            for one in fields(self)
+            if one.name not in {"state", "delivery"}
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,8 +253,11 @@ class Listing:
         return Page(tuple(letters.values()), page.cursor, page.remaining, page.is_exact)
 
     async def deliveries(self, *, limit: int, cursor: str | None = None) -> Page[DeliveryView]:
-        """A page of deliveries, newest first; *cursor* is the number of those before it."""
-        start = number(cursor)
+        """A page of deliveries, newest first; its cursor counts those before it.
+
+        :raises InvalidCursor: *cursor* is from another list, or from nowhere
+        """
+        start = _parse_number(cursor)
         redis = self._inspection.redis
         size, ids = await ask(
             redis,
@@ -229,7 +268,7 @@ class Listing:
         )
         views = [await self._inspection.delivery(text(id_)) for id_ in ids]
         remaining = max(0, int(size) - start - len(ids))
-        following = str(start + len(ids)) if remaining else None
+        following = f"deliveries:{start + len(ids)}" if remaining and ids else None
         return Page(tuple(v for v in views if v is not None), following, remaining, is_exact=True)
 
     def _indexes(self, wanted: JobFilter) -> list[_Index]:
@@ -269,6 +308,16 @@ def _parse(cursor: str | None, indexes: Sequence[_Index]) -> tuple[int, str]:
         if separator and index.name == name:
             return nth, place
     raise InvalidCursor(f"{cursor[:80]!r} is no cursor of this list")
+
+
+def _parse_number(cursor: str | None) -> int:
+    """Where a page of deliveries begins."""
+    if cursor is None:
+        return 0
+    name, _, place = cursor.partition(":")
+    if name != "deliveries" or not place.isascii() or not place.isdigit() or len(place) > _DIGITS:
+        raise InvalidCursor(f"{cursor[:80]!r} is no cursor of this list")
+    return int(place)
 
 
 def _once(found: Sequence[JobView]) -> tuple[JobView, ...]:
