@@ -69,8 +69,13 @@ async def pick_up(stage: Stage, which: Engine, seconds: float) -> Mapping[str, f
     async with engine(which, "serve", extra=stage.extra, url=stage.url) as worker:
         await worker.line()
         await asyncio.sleep(1)
-        for phase, pause in (("idle", 0.025), ("steady", 0.005)):
-            order = {"phase": phase, "jobs": int(seconds / pause), "pause": pause}
+        # A first second for nobody's figures: plugins load, credentials are fetched.
+        for phase, pause, lasts in (
+            ("", 0.05, 1),
+            ("idle", 0.025, seconds),
+            ("steady", 0.005, seconds),
+        ):
+            order = {"phase": phase, "jobs": int(lasts / pause), "pause": pause}
             await ask(which, "produce", extra=stage.extra, url=stage.url, **order)
             await asyncio.sleep(0.5)
         worker.end_input()
