@@ -36,6 +36,7 @@ check: $(VENV)/.dev
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
+	MYPYPATH=tests:tests/integration/queue $(VENV)/bin/mypy -p chaos
 	$(VENV)/bin/basedpyright
 	PYTHONPATH=sdk $(VENV)/bin/basedpyright --verifytypes imbi_sdk --ignoreexternal
 	$(VENV)/bin/lint-imports
