@@ -32,7 +32,14 @@ _ELSEWHERE = frozenset({"IMBI_WORKER_OLD_ENCRYPTION_KEYS"})
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)?")
 _UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
 _SECRETS = frozenset(
-    {"REDIS_URL", "VALKEY_URL", "NEO4J_PASSWORD", "IMBI_WORKER_SIGNING_KEY", "ACTIONS_IMBI_TOKEN"}
+    {
+        "REDIS_URL",
+        "VALKEY_URL",
+        "NEO4J_PASSWORD",
+        "IMBI_WORKER_SIGNING_KEY",
+        "ACTIONS_IMBI_TOKEN",
+        "IMBI_WORKER_DASHBOARD_TOKENS",
+    }
 )
 
 
@@ -178,6 +185,20 @@ class Settings(BaseSettings):
     gateway_compat: bool = Field(
         default=False,
         description="read credentials as Imbi's gateway does, and not as its plugin reference says",
+    )
+    dashboard_host: str = Field(
+        "127.0.0.1", description="where the dashboard listens; beyond loopback it needs tokens"
+    )
+    dashboard_port: int = Field(
+        8600,
+        ge=0,
+        le=65_535,
+        validation_alias=AliasChoices("dashboard_port", "IMBI_WORKER_DASHBOARD_PORT", "PORT"),
+        description="its port",
+    )
+    dashboard_tokens: SecretStr | None = Field(
+        None,
+        description="who may use it, separated by commas: name:role:hash, of `tokens new`",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="least level that is logged"

@@ -19,6 +19,7 @@ from typer.core import TyperCommand, TyperGroup
 VERBS: Final[Mapping[str, str]] = {
     "run": "Claim and run jobs until SIGTERM; then drain.",
     "demo": "Show the whole of it on this machine, with nothing to set up.",
+    "dashboard": "Serve the JSON API and its pages until SIGTERM, on this machine only unless set.",
     "check": "Check settings, keys, Redis, graph, plugins and workers.",
     "enqueue": "Enqueue jobs by hand, as a gateway would.",
 }
@@ -81,6 +82,10 @@ NOUNS: Final[Mapping[str, tuple[str, Mapping[str, str]]]] = {
             "set": "Set one credential: from a file, from stdin, or typed at a silent prompt.",
             "rotate": "Encrypt anew, under the one new key, every secret still under an old one.",
         },
+    ),
+    "tokens": (
+        "Make tokens for the dashboard.",
+        {"new": "Make a token and what the dashboard keeps of it; it is stored nowhere."},
     ),
     "graph": (
         "Prepare the graph database.",

@@ -1,0 +1,104 @@
+"""What else there is to see over HTTP: workers, plugins with their schemas, the audit."""
+
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from typing import Annotated, Any, Final
+
+from pydantic import Field
+
+from imbi_worker.dashboard.access import Person
+from imbi_worker.dashboard.asking import PAGE, Id, Limit, Question
+from imbi_worker.dashboard.desk import Desk
+from imbi_worker.dashboard.endpoint import Endpoint, TailEndpoint
+from imbi_worker.operations import audit, plugins
+from imbi_worker.operations.errors import operation_errors
+from imbi_worker.operations.plugins import PluginReport, PluginView
+from imbi_worker.queue.inspection.audit import AuditEntry
+from imbi_worker.queue.inspection.views import WorkerView
+
+
+class PluginQuestion(Question):
+    plugin: Id
+
+
+class SchemaQuestion(Question):
+    handler: Annotated[str, Field(max_length=500, description="`<plugin>#<action>`.")]
+
+
+class AuditQuestion(Question):
+    limit: Limit = PAGE
+
+
+async def list_workers(desk: Desk, _by: Person, _asked: Question) -> tuple[WorkerView, ...]:
+    with operation_errors():
+        return await desk.inspection.workers()
+
+
+async def list_plugins(desk: Desk, _by: Person, _asked: Question) -> tuple[PluginView, ...]:
+    return plugins.overview(desk.plugins)
+
+
+async def show_plugin(desk: Desk, _by: Person, asked: PluginQuestion) -> PluginReport:
+    return plugins.report(asked.plugin, desk.plugins)
+
+
+async def show_schema(desk: Desk, _by: Person, asked: SchemaQuestion) -> dict[str, Any]:
+    return plugins.config_schema(asked.handler, desk.plugins)
+
+
+async def list_audit(desk: Desk, _by: Person, asked: AuditQuestion) -> tuple[AuditEntry, ...]:
+    return await audit.newest(desk.inspection, limit=asked.limit)
+
+
+async def tail_audit(desk: Desk, after: str | None) -> AsyncGenerator[AuditEntry, None]:
+    if after is None:
+        newest = await audit.newest(desk.inspection, limit=1)
+        after = newest[-1].id if newest else "0-0"
+    async with aclosing(audit.coming(desk.inspection, after=after)) as entries:
+        async for entry in entries:
+            yield entry
+
+
+ENDPOINTS: Final[Sequence[Endpoint]] = (
+    Endpoint(
+        "GET",
+        "/workers",
+        "The workers that were heard of in the last minutes.",
+        list_workers,
+        tuple[WorkerView, ...],
+    ),
+    Endpoint(
+        "GET",
+        "/plugins",
+        "The plugins installed next to the dashboard, and what is wrong with them.",
+        list_plugins,
+        tuple[PluginView, ...],
+    ),
+    Endpoint(
+        "GET",
+        "/plugins/{plugin}",
+        "One plugin: its credentials' names, its actions, the schemas of their configs.",
+        show_plugin,
+        PluginReport,
+        asks=PluginQuestion,
+    ),
+    Endpoint(
+        "GET",
+        "/schema",
+        "The JSON Schema (draft 2020-12) of an action's config.",
+        show_schema,
+        dict[str, Any],
+        asks=SchemaQuestion,
+    ),
+    Endpoint(
+        "GET",
+        "/audit",
+        "The last changes, the newest at the end.",
+        list_audit,
+        tuple[AuditEntry, ...],
+        asks=AuditQuestion,
+    ),
+)
+TAILS: Final[Sequence[TailEndpoint]] = (
+    TailEndpoint("/audit/tail", "Changes as they are made.", tail_audit, AuditEntry),
+)

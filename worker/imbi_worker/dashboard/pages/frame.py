@@ -1,0 +1,131 @@
+"""What every page has: head, navigation, and the page that says what went wrong.
+
+Pages work without a script, and there is none: a page that should stay fresh asks to be
+loaded again.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import quote, urlencode
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from imbi_worker.dashboard.access import Person
+from imbi_worker.dashboard.desk import Desk
+from imbi_worker.dashboard.markup import Content, Tag, document, tag
+from imbi_worker.dashboard.problems import Problem
+
+NAVIGATION: Final = {
+    "/": "Overview",
+    "/jobs": "Jobs",
+    "/dead": "Dead letters",
+    "/deliveries": "Deliveries",
+    "/holds": "Holds",
+    "/workers": "Workers",
+    "/plugins": "Plugins",
+    "/audit": "Audit",
+}
+REFRESH_SECONDS: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One look at one page. *root* is the prefix the application is mounted under."""
+
+    desk: Desk
+    by: Person
+    root: str
+    path: str
+    query: Mapping[str, str]
+
+    def link(self, path: str, text: Content, **attributes: str | None) -> Tag:
+        return tag("a", text, href=f"{self.root}{quote(path)}", **attributes)
+
+    def link_with(self, text: Content, changes: Mapping[str, str | None], **kept: str) -> Tag:
+        """This page with some parameters changed; None takes one away."""
+        wanted = {**self.query, **kept, **changes}
+        query = urlencode({name: value for name, value in wanted.items() if value})
+        return tag("a", text, href=f"{self.root}{quote(self.path)}{f'?{query}' if query else ''}")
+
+    @property
+    def is_fresh(self) -> bool:
+        return self.query.get("refresh") == str(REFRESH_SECONDS)
+
+
+def page(view: View, title: str, *content: Content) -> Response:
+    heading = tag("div", tag("h1", title), _freshness(view), class_="heading")
+    return HTMLResponse(
+        document(
+            tag(
+                "html",
+                _head(f"{title} · imbi-worker", view.root, refreshes=view.is_fresh),
+                tag(
+                    "body",
+                    tag("a", "To the content", href="#content", class_="skip"),
+                    _header(view),
+                    tag("main", heading, *content, id="content"),
+                ),
+                lang="en",
+            )
+        )
+    )
+
+
+def problem_page(request: Request, problem: Problem) -> Response:
+    """What went wrong; a filter's caret stands under its place."""
+    root = request.scope.get("root_path", "")
+    content = (
+        tag("h1", str(problem.status), " ", problem.title),
+        tag("pre", problem.detail),
+        tag("p", problem.hint) if problem.hint else None,
+        tag("p", tag("a", "To the overview", href=f"{root}/")),
+    )
+    return HTMLResponse(
+        document(
+            tag(
+                "html",
+                _head(f"{problem.status} · imbi-worker", root, refreshes=problem.status == 503),  # noqa: PLR2004 - HTTP's number
+                tag("body", tag("main", *content, id="content")),
+                lang="en",
+            )
+        ),
+        problem.status,
+        dict(problem.headers),
+    )
+
+
+def _head(title: str, root: str, *, refreshes: bool) -> Tag:
+    return tag(
+        "head",
+        tag("meta", charset="utf-8"),
+        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        tag("meta", name="color-scheme", content="light dark"),
+        tag("meta", http_equiv="refresh", content=str(REFRESH_SECONDS)) if refreshes else None,
+        tag("title", title),
+        tag("link", rel="stylesheet", href=f"{root}/style.css"),
+    )
+
+
+def _header(view: View) -> Tag:
+    here = "/" + view.path.strip("/").partition("/")[0]
+    places = [
+        tag("li", view.link(path, name, aria_current="page" if path == here else None))
+        for path, name in NAVIGATION.items()
+    ]
+    who = f"{view.by.name}, {view.by.role}"
+    return tag(
+        "header",
+        tag("p", "imbi-worker", class_="brand"),
+        tag("nav", tag("ul", places), aria_label="Pages"),
+        tag("p", who, class_="who"),
+    )
+
+
+def _freshness(view: View) -> Tag:
+    if view.is_fresh:
+        text = f"Reloads every {REFRESH_SECONDS} s: stop"
+        return tag("p", view.link_with(text, {"refresh": None}), class_="freshness")
+    text = f"Reload every {REFRESH_SECONDS} s"
+    return tag("p", view.link_with(text, {"refresh": str(REFRESH_SECONDS)}), class_="freshness")

@@ -1,0 +1,118 @@
+"""The pages that are lists: dead letters, holds, workers, plugins, the audit."""
+
+from typing import Final
+
+from imbi_worker.dashboard.asking import PAGE, Question
+from imbi_worker.dashboard.markup import Content, tag
+from imbi_worker.dashboard.pages import parts
+from imbi_worker.dashboard.pages.frame import View
+from imbi_worker.dashboard.pages.jobs import ListQuestion, Refresh
+from imbi_worker.operations.audit import newest
+from imbi_worker.operations.dead_letters import list_dead
+from imbi_worker.operations.errors import operation_errors
+from imbi_worker.operations.filters import parse_filter
+from imbi_worker.operations.holds import list_holds
+from imbi_worker.operations.plugins import overview
+from imbi_worker.operations.wording import reason
+
+_AUDIT_SHOWN: Final = 100
+
+
+class PlainQuestion(Question):
+    refresh: Refresh = ""
+
+
+async def show_dead(view: View, asked: ListQuestion) -> tuple[str, Content]:
+    wanted = parse_filter(asked.filter)
+    found = await list_dead(view.desk.inspection, wanted, limit=PAGE, cursor=asked.cursor)
+    rows = [
+        (
+            parts.short(view, one.job.id),
+            tag("code", one.job.handler),
+            one.job.project,
+            one.job.attempts,
+            parts.when(one.died),
+            reason(one.job),
+            "event gone" if not one.has_event else "later ones ran" if one.later_ran else "",
+        )
+        for one in found.items
+    ]
+    headers = ("Job", "Handler", "Project", "Attempts", "Died", "Why", "Replay")
+    filtered = f"--filter '{asked.filter}' " if asked.filter else ""
+    return "Dead letters", (
+        parts.search(asked.filter),
+        parts.table("Dead letters", headers, rows, empty="No dead letter is like that."),
+        parts.more(view, found),
+        parts.commands(f"dead replay --all-matching {filtered}--reason '...' --dry-run"),
+    )
+
+
+async def show_holds(view: View, _asked: PlainQuestion) -> tuple[str, Content]:
+    rows = [
+        (
+            tag("code", one.scope),
+            f"{one.kind}, half open" if one.is_half_open else one.kind,
+            one.parked,
+            parts.when(one.until) or "until removed",
+            parts.when(one.since),
+            one.actor,
+            one.reason,
+        )
+        for one in await list_holds(view.desk.inspection)
+    ]
+    headers = ("Scope", "Kind", "Parked", "Ends", "Since", "By", "Reason")
+    return "Holds", (
+        parts.table("Holds", headers, rows, empty="Nothing is held."),
+        parts.commands(
+            "queue pause --reason '...'",
+            "holds add plugin:ID --for 1h --reason '...'",
+            "holds remove SCOPE --reason '...'",
+        ),
+    )
+
+
+async def show_workers(view: View, _asked: PlainQuestion) -> tuple[str, Content]:
+    with operation_errors():
+        found = await view.desk.inspection.workers()
+    rows = [
+        (
+            tag("code", one.id),
+            parts.state("alive" if one.is_alive else "silent"),
+            parts.when(one.seen),
+            one.facts.get("version"),
+            ", ".join(one.slugs),
+            ", ".join(f"{name} {value}" for name, value in one.facts.items() if name != "version"),
+        )
+        for one in found
+    ]
+    headers = ("Worker", "State", "Seen", "Version", "Plugins", "Says")
+    return "Workers", parts.table("Workers", headers, rows, empty="No worker has been heard of.")
+
+
+async def show_plugins(view: View, _asked: PlainQuestion) -> tuple[str, Content]:
+    rows = [
+        (
+            tag("code", one.name),
+            parts.state(one.status),
+            one.version,
+            one.package,
+            ", ".join(one.actions),
+            one.detail,
+        )
+        for one in overview(view.desk.plugins)
+    ]
+    headers = ("Plugin", "State", "Version", "Package", "Actions", "Detail")
+    return "Plugins", (
+        tag("p", "As installed next to this dashboard; what workers have stands under Workers."),
+        parts.table("Plugins", headers, rows, empty="None is installed here."),
+    )
+
+
+async def show_audit(view: View, _asked: PlainQuestion) -> tuple[str, Content]:
+    found = await newest(view.desk.inspection, limit=_AUDIT_SHOWN)
+    rows = [
+        (parts.when(one.at), one.actor, one.verb, tag("code", one.scope), one.count, one.reason)
+        for one in reversed(found)
+    ]
+    headers = ("When", "Who", "What", "Scope", "Jobs", "Why")
+    return "Audit", parts.table("Audit", headers, rows, empty="Nobody has changed anything yet.")
