@@ -5,8 +5,8 @@ from datetime import timedelta
 
 from imbi_worker.operations.errors import InvalidInput
 
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)(s|m|h|d)?")
-_SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)?")
+_SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
 
 def parse(text: str) -> timedelta:

@@ -6,7 +6,9 @@ import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
+from rich.cells import cell_len
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -37,6 +39,8 @@ _EXIT_CODES: Final[Mapping[type[OperationError], int]] = {
 }
 # Into a file or a pipe nothing is wrapped.
 _NO_LIMIT: Final = 100_000
+# A column that is narrower breaks every word.
+_READABLE: Final = 12
 _STYLES: Final = {
     "succeeded": "green",
     "ok": "green",
@@ -75,9 +79,16 @@ class Output:
             self.record(value)
 
     def table(self, headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-        """Columns without lines; says so when there is nothing."""
+        """Columns without lines, or a block for each row where the terminal is too narrow.
+
+        Says so when there is nothing.
+        """
         if not rows:
             self.say("Nothing found.")
+            return
+        if _least_width(headers, rows) > self._out.width:
+            for row in rows:
+                self._block(headers, row)
             return
         table = Table(box=None, pad_edge=False, header_style="bold")
         for nth, header in enumerate(headers):
@@ -97,12 +108,23 @@ class Output:
         """Lines of data as they are, but for control characters."""
         self._print(Text(cleaned(text)))
 
+    def prose(self, text: str) -> None:
+        """A sentence of data, wrapped between its words."""
+        self._out.print(Text(cleaned(text)))
+
     def heading(self, text: str) -> None:
         self._print(Text(f"\n{text}", style="bold"))
 
     def say(self, text: str) -> None:
         """Something for the person at the terminal."""
         self._talk.print(Text(cleaned(text)), soft_wrap=True)
+
+    def clear(self) -> None:
+        """Begin again at the top of the screen; into a file or a pipe, with an empty line."""
+        if self._out.is_terminal:
+            self._out.clear()
+        else:
+            self._out.print()
 
     def flush(self) -> None:
         """Let a pipe have what was printed so far, for a command that goes on."""
@@ -132,8 +154,27 @@ class Output:
                 self.say(error.hint)
         return _EXIT_CODES[kind]
 
+    def _block(self, headers: Sequence[str], row: Sequence[str]) -> None:
+        first, *rest = (_cell(value) for value in row)
+        is_count = row[0].replace(",", "").isdigit()
+        title = f"{headers[0].lower()} " if is_count else ""
+        self._print(Text.assemble(title, first, style="bold"))
+        named = zip(headers[1:], rest, strict=True)
+        parts = [Text.assemble((f"{name.lower()} ", "dim"), cell) for name, cell in named if cell]
+        body = Padding(Text("  ").join(parts), (0, 0, 0, 2))
+        self._out.print(body)
+
     def _print(self, text: Text) -> None:
         self._out.print(text, soft_wrap=True)
+
+
+def _least_width(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
+    """What a table needs to be read: all of its first column, and some of each other one."""
+    longest = [
+        max(cell_len(cell) for cell in column) for column in zip(headers, *rows, strict=True)
+    ]
+    first, *others = longest
+    return first + sum(min(width, _READABLE) + 1 for width in others)
 
 
 def cleaned(text: str) -> str:

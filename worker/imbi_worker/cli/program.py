@@ -20,6 +20,7 @@ VERBS: Final[Mapping[str, str]] = {
     "run": "Claim and run jobs until SIGTERM; then drain.",
     "demo": "Show the whole of it on this machine, with nothing to set up.",
     "dashboard": "Serve the JSON API and its pages until SIGTERM, on this machine only unless set.",
+    "status": "Show the queue on one screen: figures, running jobs, failures, plugins, workers.",
     "check": "Check settings, keys, Redis, graph, plugins and workers.",
     "enqueue": "Enqueue jobs by hand, as a gateway would.",
 }

@@ -1,0 +1,149 @@
+"""The screen of `status`, as lines of data on a terminal."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from imbi_worker.cli import holding
+from imbi_worker.cli.output import Output, age, counted, one_line
+from imbi_worker.operations.dead_groups import DeadGroup
+from imbi_worker.operations.status import PluginStatus, RunningJob, Status
+from imbi_worker.queue.inspection.reading import when
+from imbi_worker.queue.inspection.views import WorkerView
+
+_BAR = 10
+_LONGEST_ERROR = 60
+_RUNNING = ("HANDLER", "PROJECT", "ATTEMPT", "ELAPSED", "OF ITS TIMEOUT", "WORKER", "JOB", "NOTE")
+GROUP_HEADERS = ("COUNT", "GROUP", "HANDLER", "ERROR", "FIRST", "LAST", "HINT")
+
+
+def show_status(found: Status, output: Output) -> None:
+    """Figures, then what runs, what failed, what is held, plugins and workers."""
+    output.prose(_figures(found))
+    if not found.stats.live_workers:
+        output.prose("No worker is alive: start one with `imbi-worker run`.")
+    _running(found, output)
+    _failures(found, output)
+    if found.holds:
+        output.heading("Holds")
+        output.table(holding.HEADERS, [holding.row(one) for one in found.holds])
+    if found.plugins:
+        output.heading("Plugins")
+        headers = ("PLUGIN", "WORKERS", "SUCCEEDED", "SKIPPED", "DEAD", "CANCELLED")
+        alive = sum(worker.is_alive for worker in found.workers)
+        output.table(headers, [_plugin_row(one, alive) for one in found.plugins])
+    if found.workers:
+        output.heading("Workers")
+        output.table(WORKER_HEADERS, [worker_row(one) for one in found.workers])
+
+
+def group_row(group: DeadGroup) -> tuple[str, ...]:
+    error = one_line(group.error or group.reason)
+    short = error if len(error) <= _LONGEST_ERROR else f"{error[:_LONGEST_ERROR]}…"
+    count = f"{group.count:,}"
+    return (
+        *(count, group.id, group.handler, short),
+        *(age(group.first), age(group.last), group.hint),
+    )
+
+
+WORKER_HEADERS = ("WORKER", "STATE", "VERSION", "RUNNING", "STARTED", "SEEN", "PLUGINS")
+
+
+def worker_row(worker: WorkerView) -> tuple[str, ...]:
+    facts = worker.facts
+    running, slots = facts.get("running", ""), facts.get("slots", "")
+    return (
+        worker.id,
+        "alive" if worker.is_alive else "silent",
+        facts.get("version", ""),
+        f"{running} of {slots}" if slots else running,
+        age(when(facts.get("started"))),
+        age(worker.seen),
+        " ".join(worker.slugs),
+    )
+
+
+def span(duration: timedelta | None) -> str:
+    """A duration in its largest units: ``4.2s``, ``3m10s``, ``2h05m``."""
+    if duration is None:
+        return ""
+    seconds = duration.total_seconds()
+    if seconds < 60:  # noqa: PLR2004 - a minute
+        return f"{seconds:.1f}s"
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes_left = divmod(minutes, 60)
+    return f"{hours}h{minutes_left:02}m" if hours else f"{minutes}m{rest:02}s"
+
+
+def _figures(found: Status) -> str:
+    stats = found.stats
+    oldest = f" (oldest {span(found.oldest_due)})" if found.oldest_due is not None else ""
+    later = max(0, stats.scheduled - found.running)
+    parts = [
+        f"due {stats.due:,}{oldest}",
+        f"running {found.running:,}",
+        f"later {later:,}",
+        f"behind {max(0, stats.behind - found.parked):,}",
+        f"parked {found.parked:,}",
+        f"dead {stats.dead:,}",
+        f"workers {stats.live_workers:,}",
+    ]
+    return f"{found.queue}: {', '.join(parts)}"
+
+
+def _running(found: Status, output: Output) -> None:
+    if not found.longest:
+        return
+    output.heading("Running")
+    output.table(_RUNNING, [_running_row(one) for one in found.longest])
+    if found.running > len(found.longest):
+        output.say(f"… {found.running - len(found.longest):,} more run, for less long.")
+
+
+def _running_row(job: RunningJob) -> tuple[str, ...]:
+    return (
+        job.handler,
+        job.project,
+        str(job.attempt),
+        span(job.elapsed),
+        _share(job.elapsed, job.timeout),
+        job.worker or "",
+        job.job,
+        one_line(job.note),
+    )
+
+
+def _share(elapsed: timedelta | None, timeout: timedelta | None) -> str:
+    """How much of its time a job has used, as a bar and in words."""
+    if elapsed is None or not timeout:
+        return ""
+    share = elapsed / timeout
+    filled = min(_BAR, round(share * _BAR))
+    return f"{'█' * filled}{'·' * (_BAR - filled)} {share:.0%} of {span(timeout)}"
+
+
+def _failures(found: Status, output: Output) -> None:
+    failures = found.failures
+    if not failures.dead:
+        return
+    output.heading("Dead letters")
+    output.prose(f"{failures.dead:,} are kept, {failures.last_day:,} of them died within a day.")
+    if failures.groups:
+        output.table(GROUP_HEADERS, [group_row(one) for one in failures.groups[:5]])
+    if failures.last_day > failures.looked_at:
+        output.say(f"Groups of the last {failures.looked_at:,}; see all with `dead groups`.")
+
+
+def _plugin_row(plugin: PluginStatus, alive: int) -> tuple[str, ...]:
+    counts: Sequence[int] = (plugin.succeeded, plugin.skipped, plugin.dead, plugin.cancelled)
+    on = f"{plugin.workers} of {alive}" if plugin.workers or alive else "none"
+    if not plugin.workers and plugin.offered is not None:
+        on = f"none, last {age(plugin.offered)}"
+    return (plugin.slug, on, *(f"{count:,}" for count in counts))
+
+
+def dead_total(groups: Sequence[DeadGroup]) -> str:
+    """The last line of a list of groups."""
+    total = sum(group.count for group in groups)
+    hint = f"imbi-worker dead replay --group {groups[0].id} --dry-run"
+    return f"{counted(total, 'dead letter')} in {counted(len(groups), 'group')}. Replay one: {hint}"
