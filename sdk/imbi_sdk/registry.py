@@ -94,6 +94,12 @@ def list_plugins() -> list[RegistryEntry]:
         return list(_registry.values())
 
 
+def list_handlers() -> list[str]:
+    """Every ``<slug>#<action>`` that a rule could name here."""
+    entries = [(entry.manifest.slug, entry) for entry in list_plugins()]
+    return [f"{slug}#{name}" for slug, entry in entries for name in _actions(slug, entry)]
+
+
 def find_action(slug: str, name: str) -> tuple[RegistryEntry, ActionDescriptor]:
     """The plugin and the descriptor that the handler ``slug#name`` means.
 

@@ -200,6 +200,19 @@ class Settings(BaseSettings):
         None,
         description="who may use it, separated by commas: name:role:hash, of `tokens new`",
     )
+    metrics_port: int | None = Field(
+        None, ge=0, le=65_535, description="port of /metrics, /livez and /readyz; none without it"
+    )
+    metrics_host: str = Field("127.0.0.1", min_length=1, description="where that port listens")
+    heartbeat_file: Path | None = Field(
+        None, description="a file for `check --live` and `--ready`, in place of the port"
+    )
+    stall: Duration = Field(
+        timedelta(seconds=30), description="a worker whose loop stands still so long is not alive"
+    )
+    trace_parenting: Literal["link", "parent"] = Field(
+        "link", description="whether an attempt's trace links to the gateway's, or is part of it"
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="least level that is logged"
     )

@@ -4,9 +4,10 @@ Parts are named by their package, which loads them when they are built: who open
 for no graph driver.
 """
 
+import gc
 import random
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
@@ -19,7 +20,8 @@ from imbi_sdk.encryption import TokenEncryption
 from imbi_sdk.errors import PluginNotFoundError
 from imbi_sdk.queue import ActionQueue, Signer
 from imbi_sdk.queue.delivery import Lane, by_project, by_project_and_plugin, without_lane
-from imbi_worker import builtin, dispatch, embedded, graph, identity, queue
+from imbi_sdk.registry import list_handlers
+from imbi_worker import builtin, dispatch, embedded, graph, identity, observability, queue
 from imbi_worker.settings import Settings, SettingsError
 
 _IMPORT_TIMEOUT = timedelta(seconds=30)
@@ -148,6 +150,7 @@ class Opened:
     engine: "queue.Engine"
     plugins: "imbi_sdk.LoadResult"
     redactor: Redactor
+    telemetry: "observability.Telemetry"
 
 
 @asynccontextmanager
@@ -157,10 +160,11 @@ async def worker(
     *,
     is_burst: bool = False,
     plugins: Sequence[type] = (),
+    traces: "observability.TraceExport | None" = None,
 ) -> AsyncIterator[Opened]:
     """A worker with its connections; nothing has been claimed yet.
 
-    *plugins* are loaded beside the installed ones.
+    *plugins* are loaded beside the installed ones; attempts become spans where *traces* go.
 
     :raises SettingsError: a key or an address is missing
     """
@@ -181,9 +185,61 @@ async def worker(
     async with AsyncExitStack() as stack:
         stack.push_async_callback(builtin.close)
         stack.push_async_callback(store.close)
-        engine = queue.build_engine(redis, _dispatcher(settings, store, redactor), plan)
+        telemetry = _telemetry(settings, traces)
+        dispatcher = _dispatcher(settings, store, redactor, telemetry)
+        engine = queue.build_engine(redis, dispatcher, plan, witness=telemetry)
+        telemetry.counts.watch(lambda: engine.vitals)
         stack.push_async_callback(engine.close)
-        yield Opened(engine, loaded, redactor)
+        # What is loaded by now stays; walking it again and again cost a tenth of an attempt.
+        gc.collect()
+        gc.freeze()
+        yield Opened(engine, loaded, redactor, telemetry)
+
+
+def _telemetry(
+    settings: Settings, traces: "observability.TraceExport | None"
+) -> "observability.Telemetry":
+    counts = observability.WorkerMetrics(
+        queue=settings.queue, plugins=imbi_sdk.list_plugins(), handlers=list_handlers()
+    )
+    if traces is None:
+        return observability.Telemetry(counts)
+    spans = observability.AttemptTraces(
+        traces.tracer, queue=settings.queue, parenting=settings.trace_parenting
+    )
+    return observability.Telemetry(counts, spans)
+
+
+@contextmanager
+def lookout(settings: Settings, opened: Opened) -> Iterator[None]:
+    """Answer scrapers and probes, and write the heartbeat file, as *settings* ask for.
+
+    :raises observability.ListenError: the port is in use
+    """
+    if settings.metrics_port is None and settings.heartbeat_file is None:
+        yield
+        return
+    assert settings.redis_url is not None  # noqa: S101 - the worker has been opened with it
+    subject = observability.Subject(
+        worker=opened.engine.worker,
+        vitals=lambda: opened.engine.vitals,
+        equipment=observability.Equipment(
+            opened.plugins.loaded, opened.plugins.errors, TokenEncryption.is_usable()
+        ),
+        registry=opened.telemetry.counts.registry,
+        redis_url=settings.redis_url,
+        queue=settings.queue,
+        stall=settings.stall,
+    )
+    sock = None
+    if settings.metrics_port is not None:
+        sock = observability.listen_at(settings.metrics_host, settings.metrics_port)
+    watch = observability.Lookout(subject, sock=sock, file=settings.heartbeat_file)
+    watch.start()
+    try:
+        yield
+    finally:
+        watch.stop()
 
 
 @asynccontextmanager
@@ -225,7 +281,10 @@ def _options(settings: Settings, *, is_burst: bool) -> "queue.EngineOptions":
 
 
 def _dispatcher(
-    settings: Settings, store: "graph.OpenGraph", redactor: Redactor
+    settings: Settings,
+    store: "graph.OpenGraph",
+    redactor: Redactor,
+    telemetry: "observability.Telemetry",
 ) -> "dispatch.Dispatcher":
     users = None
     if settings.actions_imbi_token is not None:
@@ -254,4 +313,5 @@ def _dispatcher(
         default_timeout=settings.timeout,
         timeouts=settings.timeouts,
         grace=settings.grace,
+        on_fetch=telemetry.counts.fetched,
     )

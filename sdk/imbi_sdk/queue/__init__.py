@@ -17,6 +17,7 @@ __all__, __getattr__ = on_demand(
             "without_lane",
         ),
         "documents": ("schema", "vectors"),
+        "enqueue_counter": ("EnqueueCounter",),
         "job": ("ActionJob", "JobContext", "RuleOnWire", "WebhookRule"),
         "outcomes": ("OutcomeRecord",),
         "producer": (

@@ -10,6 +10,7 @@ from imbi_sdk.queue.delivery import (
     without_lane,
 )
 from imbi_sdk.queue.documents import schema, vectors
+from imbi_sdk.queue.enqueue_counter import EnqueueCounter
 from imbi_sdk.queue.job import ActionJob, JobContext, RuleOnWire, WebhookRule
 from imbi_sdk.queue.outcomes import OutcomeRecord
 from imbi_sdk.queue.producer import (
@@ -29,6 +30,7 @@ __all__ = [
     "ActionFailed",
     "ActionJob",
     "ActionQueue",
+    "EnqueueCounter",
     "EnqueueStatus",
     "Enqueued",
     "EnqueuedJob",

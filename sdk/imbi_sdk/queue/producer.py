@@ -3,8 +3,9 @@
 import asyncio
 import secrets
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, Final
@@ -22,10 +23,12 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 from imbi_sdk.queue import keys
 from imbi_sdk.queue.batch import Batch, Target, check_delivery, jobs_of
 from imbi_sdk.queue.delivery import InvalidDelivery, Lane, by_project_and_plugin, encode_event
+from imbi_sdk.queue.enqueue_counter import EnqueueCounter
 from imbi_sdk.queue.handlers import handed_over
 from imbi_sdk.queue.job import ActionJob, WebhookRule
 from imbi_sdk.queue.scripts import Executes, load_script
 from imbi_sdk.queue.signing import Signer
+from imbi_sdk.queue.tracing import BATCH, sending
 from imbi_sdk.queue.wire import encode
 
 _ENQUEUE = load_script("enqueue")
@@ -90,6 +93,8 @@ class ActionQueue:
     closed here. Without *signer* jobs are unsigned and most workers refuse them.
     *pointers* is for `enqueue_handlers`: by the slug of a third-party service, a JSON
     Pointer to the sender's own id of a delivery in the payload (PagerDuty: ``/event/id``).
+    *counter* counts for Prometheus what becomes of jobs. Where OpenTelemetry is set up, a
+    call is a span, which each of its jobs names to its worker.
     """
 
     def __init__(
@@ -100,12 +105,14 @@ class ActionQueue:
         queue: str = keys.QUEUE,
         lane: Lane = by_project_and_plugin,
         pointers: Mapping[str, str] = _NO_POINTERS,
+        counter: EnqueueCounter | None = None,
     ) -> None:
         self._redis = redis
         self._signer = signer
         self._queue = queue
         self._lane = lane
         self._pointers = pointers
+        self._counter = counter
 
     async def enqueue_delivery(
         self,
@@ -122,7 +129,8 @@ class ActionQueue:
         """One job for every rule and target, in rule order, each accepted or told why not.
 
         *plugin_ids* maps plugin slugs to plugin ids in the graph; a plugin without an
-        entry runs without credentials. The whole delivery is one call of Redis; more
+        entry runs without credentials. *traceparent* is the caller's trace, where it is not
+        the current one of OpenTelemetry. The whole delivery is one call of Redis; more
         than 1,000 jobs go in calls of 1,000 that succeed or fail one by one, and a
         repeat with the same *nonce* completes what an earlier try began.
 
@@ -130,16 +138,17 @@ class ActionQueue:
         :raises QueueUnavailable: Redis is away or full; safe to repeat with *nonce*
         :raises QueueError: Redis refused, e.g. it holds another layout
         """
-        batch = Batch(
-            delivery=delivery,
-            webhook_id=webhook_id,
-            event=encode_event(event),
-            rules=rules,
-            targets=targets,
-            plugin_ids=plugin_ids or {},
-            traceparent=traceparent,
-        )
-        return await self._enqueue(batch, nonce)
+        with self._counting(rules, targets):
+            batch = Batch(
+                delivery=delivery,
+                webhook_id=webhook_id,
+                event=encode_event(event),
+                rules=rules,
+                targets=targets,
+                plugin_ids=plugin_ids or {},
+                traceparent=traceparent,
+            )
+            return await self._enqueue(batch, nonce)
 
     async def enqueue_handlers(
         self,
@@ -197,11 +206,21 @@ class ActionQueue:
             plugin_ids=handed.plugin_ids,
             row=handed.row,
         )
-        return await self._enqueue(batch, None)
+        with self._counting(batch.rules, batch.targets):
+            return await self._enqueue(batch, None)
 
     async def _enqueue(self, batch: Batch, nonce: str | None) -> Enqueued:
         check_delivery(batch.delivery)
-        jobs = jobs_of(batch)
+        with sending(self._queue, batch.delivery, traceparent=batch.traceparent) as sent:
+            jobs = jobs_of(replace(batch, traceparent=sent.traceparent))
+            sent.tell({BATCH: len(jobs)})
+            enqueued = await self._send(batch, jobs, nonce)
+        if self._counter is not None:
+            for job in enqueued.jobs:
+                self._counter.count(job.handler, job.status)
+        return enqueued
+
+    async def _send(self, batch: Batch, jobs: Sequence[ActionJob], nonce: str | None) -> Enqueued:
         nonce = nonce or secrets.token_hex(12)
         # All encoded before the first is sent: what is refused is refused whole.
         calls = [
@@ -211,6 +230,15 @@ class ActionQueue:
         letters = "".join([await self._call(args) for args in calls])
         answers = tuple(_answer(*pair) for pair in zip(jobs, letters, strict=True))
         return Enqueued(batch.delivery, answers, len(calls))
+
+    @contextmanager
+    def _counting(self, rules: Sequence[WebhookRule], targets: Sequence[Target]) -> Generator[None]:
+        try:
+            yield
+        except (InvalidDelivery, QueueError):
+            if self._counter is not None:
+                self._counter.reject(rules, len(targets))
+            raise
 
     def _arguments(self, nonce: str, batch: Batch, jobs: Sequence[ActionJob]) -> list[Any]:
         now = int(time.time() * 1000)

@@ -18,6 +18,7 @@ PACKAGES = (
     "imbi_worker.embedded",
     "imbi_worker.graph",
     "imbi_worker.identity",
+    "imbi_worker.observability",
     "imbi_worker.queue",
 )
 

@@ -1,81 +1,81 @@
-"""`imbi-worker check`: could a worker run here, and does one."""
+"""`imbi-worker check`: could a worker run here, and does one.
 
-import asyncio
+With ``--live`` and ``--ready`` it is a pod's probe, every few seconds: that way imports nothing
+but Typer and the standard library, and asks neither Redis nor the graph.
+"""
+
+import json
+from importlib import import_module
+from pathlib import Path
+from typing import Annotated, Any, Final
 
 import typer
 
-from imbi_sdk.errors import PluginSchemaCollisionError
-from imbi_worker import wiring
-from imbi_worker.cli.options import Json
-from imbi_worker.cli.output import FAILED, OK, Output
-from imbi_worker.graph import GraphMisconfigured
-from imbi_worker.operations import checks
-from imbi_worker.operations.checks import Finding
-from imbi_worker.queue import RedisAddressError
-from imbi_worker.queue.inspection import Inspection
-from imbi_worker.settings import Settings, SettingsError
+from imbi_worker.probes import Check, Health, Heartbeat, NoHeartbeat
 
-_README = "See the settings in the README."
+_OK: Final = 0
+_FAILED: Final = 1
 
 
-def check(*, as_json: Json = False) -> None:
+def check(
+    *,
+    live: Annotated[
+        bool, typer.Option("--live", help="Only: does the worker here turn? By its file.")
+    ] = False,
+    ready: Annotated[
+        bool, typer.Option("--ready", help="Only: can the worker here take jobs? By its file.")
+    ] = False,
+    fleet: Annotated[
+        bool, typer.Option("--fleet", help="Only: are enough workers alive anywhere?")
+    ] = False,
+    file: Annotated[
+        Path | None,
+        typer.Option(
+            help="The worker's heartbeat file.", envvar="IMBI_WORKER_HEARTBEAT_FILE", metavar="FILE"
+        ),
+    ] = None,
+    at_least: Annotated[
+        int, typer.Option(min=1, max=10_000, help="With --fleet: as many workers.")
+    ] = 1,
+    within: Annotated[
+        str, typer.Option(metavar="DURATION", help="With --fleet: with a heartbeat so recent.")
+    ] = "30s",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, one object a line.")] = False,
+) -> None:
     """Check settings, keys, Redis, graph, plugins and workers.
 
     Exits with 1 when one of them failed; warnings do not count.
     """
-    output = Output(as_json=as_json)
-    findings = asyncio.run(_findings())
-    if as_json:
-        output.records(findings)
+    if live + ready + fleet > 1:
+        raise typer.BadParameter("--live, --ready and --fleet are three questions: ask one")
+    if live or ready:
+        raise typer.Exit(_probe(file, is_ready=ready, as_json=as_json))
+    # Here, because it takes ten times as long to import as a probe takes to answer.
+    full: Any = import_module("imbi_worker.cli.checking")
+    if fleet:
+        raise typer.Exit(full.fleet(at_least=at_least, within=within, as_json=as_json))
+    raise typer.Exit(full.everything(as_json=as_json))
+
+
+def _probe(file: Path | None, *, is_ready: bool, as_json: bool) -> int:
+    if file is None:
+        hint = "set IMBI_WORKER_HEARTBEAT_FILE, the same for the worker and for this command"
+        raise typer.BadParameter(f"there is no heartbeat file to look at: {hint}")
+    try:
+        beat = Heartbeat.read(file)
+    except NoHeartbeat as error:
+        health = Health((Check("heartbeat", is_ok=False, detail=str(error)),))
     else:
-        rows = [(one.check, one.status, one.detail, one.hint) for one in findings]
-        output.table(("CHECK", "STATUS", "DETAIL", "HINT"), rows)
-    raise typer.Exit(OK if checks.is_healthy(findings) else FAILED)
+        health = beat.ready if is_ready else beat.live
+    for one in health.checks:
+        _print(one, as_json=as_json)
+    return _OK if health.is_ok else _FAILED
 
 
-async def _findings() -> list[Finding]:
-    try:
-        settings = Settings.load()
-    except SettingsError as error:
-        lines = str(error).splitlines()
-        wrong = [Finding("settings", "failed", line, _README) for line in lines]
-        return [*wrong, checks.encryption_key()]
-    return [
-        Finding("settings", "ok", "readable"),
-        checks.encryption_key(),
-        checks.signing_key(settings.signing_keys, accepts_unsigned=settings.accept_unsigned),
-        *await _redis(settings),
-        *await _graph(settings),
-        _plugins(),
-    ]
-
-
-def _plugins() -> Finding:
-    try:
-        return checks.plugin_finding(wiring.load())
-    except PluginSchemaCollisionError as error:
-        return Finding("plugins", "failed", str(error), "Remove one of the two plugins.")
-
-
-async def _redis(settings: Settings) -> list[Finding]:
-    try:
-        redis = wiring.open_redis(settings)
-    except (SettingsError, RedisAddressError) as error:
-        return [Finding("Redis", "failed", str(error), _README)]
-    try:
-        inspection = Inspection(redis, queue=settings.queue)
-        found = await checks.redis_findings(inspection)
-        return found + await checks.worker_findings(inspection)
-    finally:
-        await redis.aclose()
-
-
-async def _graph(settings: Settings) -> list[Finding]:
-    try:
-        graph = wiring.open_graph(settings)
-    except (SettingsError, GraphMisconfigured) as error:
-        return [Finding("graph", "failed", str(error), _README)]
-    try:
-        return [await checks.graph_finding(graph)]
-    finally:
-        await graph.close()
+def _print(one: Check, *, as_json: bool) -> None:
+    status = "ok" if one.is_ok else "failed" if one.counts else "warning"
+    if as_json:
+        told = {"check": one.name, "status": status, "detail": one.detail, "hint": ""}
+        typer.echo(json.dumps(told))
+    else:
+        typer.echo(f"{one.name:<15} {status:<8} {one.detail}")

@@ -14,7 +14,7 @@ from imbi_worker import wiring
 from imbi_worker.cli.session import MISCONFIGURED
 from imbi_worker.demo.plugin import DemoPlugin
 from imbi_worker.embedded import EmbeddedServerError
-from imbi_worker.observability import configure_logs
+from imbi_worker.observability import ListenError, configure_logs, open_trace_export
 from imbi_worker.queue import LayoutMismatch
 from imbi_worker.settings import Settings
 
@@ -33,7 +33,7 @@ def run(
     """Claim and run jobs until SIGTERM; then drain."""
     try:
         code = asyncio.run(_run(embedded=embedded, burst=burst, demo_plugin=demo_plugin))
-    except MISCONFIGURED as error:
+    except (*MISCONFIGURED, ListenError) as error:
         typer.echo(f"imbi-worker: {error}", err=True)
         code = _CONFIG_ERROR
     except EmbeddedServerError as error:
@@ -48,13 +48,21 @@ async def _run(*, embedded: bool, burst: bool, demo_plugin: bool) -> int:
     settings = Settings.load()
     configure_logs(level=settings.log_level, style=settings.log_format, redactor=redactor)
     async with AsyncExitStack() as stack:
+        traces = open_trace_export(os.environ)
+        if traces is not None:
+            stack.callback(traces.close)
         if embedded:
             settings = await stack.enter_async_context(wiring.with_embedded(settings))
         opened = await stack.enter_async_context(
             wiring.worker(
-                settings, redactor, is_burst=burst, plugins=(DemoPlugin,) if demo_plugin else ()
+                settings,
+                redactor,
+                is_burst=burst,
+                plugins=(DemoPlugin,) if demo_plugin else (),
+                traces=traces,
             )
         )
+        stack.enter_context(wiring.lookout(settings, opened))
         engine, plugins = opened.engine, opened.plugins
         engine.handle_signals()
         _LOG.info(

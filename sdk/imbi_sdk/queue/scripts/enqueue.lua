@@ -63,7 +63,7 @@ local function write(id, run)
     end
 end
 
-local reply, duplicates = {}, 0
+local reply, duplicates, revived = {}, 0, 0
 for index = 1, count do
     local id = next_arg()
     ids[index] = id
@@ -79,6 +79,7 @@ for index = 1, count do
         redis.call('DEL', JOB .. id, RESULT .. id)
         redis.call('ZREM', ABORT, id)
         write(id, run)
+        revived = revived + 1
         reply[index] = 'r'
     elseif known then
         ARG = ARG + 7
@@ -105,6 +106,9 @@ if event ~= '' and tonumber(redis.call('HGET', record, 'refs:' .. digest) or '0'
 end
 if duplicates > 0 then
     redis.call('HINCRBY', 'imbi:counters', 'duplicates', duplicates)
+end
+if revived > 0 then
+    redis.call('HINCRBY', 'imbi:counters', 'revived', revived)
 end
 -- Every rule has run for an earlier delivery of this id: the new row is told at once.
 if has_row and is_fed() and tonumber(redis.call('HGET', record, 'open:' .. project) or '0') <= 0 then
