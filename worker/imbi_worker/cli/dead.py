@@ -1,4 +1,4 @@
-"""`imbi-worker dead`: dead letters, and their replay."""
+"""`imbi-worker dead`: dead letters in lists and groups, their replay and their end."""
 
 from pathlib import Path
 from typing import Annotated
@@ -8,10 +8,11 @@ import typer
 from imbi_sdk.attempt import Redactor
 from imbi_sdk.queue import Signer
 from imbi_worker import wiring
-from imbi_worker.cli import files, pages
+from imbi_worker.cli import discarding, files, pages
 from imbi_worker.cli.options import (
     Cursor,
     DryRun,
+    Filter,
     Handler,
     JobId,
     Json,
@@ -23,9 +24,13 @@ from imbi_worker.cli.options import (
     Yes,
 )
 from imbi_worker.cli.output import FAILED, OK, Output, age
+from imbi_worker.cli.pace import per_second
 from imbi_worker.cli.replaying import Request, is_agreed, plan, replay_all
+from imbi_worker.cli.screens import GROUP_HEADERS, dead_total, group_row
+from imbi_worker.cli.selection import Selection, filter_of, select
 from imbi_worker.cli.session import Session, execute, perform
-from imbi_worker.operations import dead_letters, jobs
+from imbi_worker.operations import dead_groups, dead_letters, jobs
+from imbi_worker.operations.control import filter_text, jobs_text
 from imbi_worker.operations.dead_letters import NewConfig, Replay
 from imbi_worker.operations.enqueueing import parse_json
 from imbi_worker.operations.errors import InvalidInput
@@ -35,13 +40,27 @@ from imbi_worker.queue.inspection.views import DeadLetterView
 app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
-    help="Look at dead letters, and replay them.",
+    help="Look at dead letters, replay them, throw them away.",
 )
 _HEADERS = ("ID", "HANDLER", "PROJECT", "ATTEMPTS", "DIED", "REASON")
+
+Words = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[ID|FILTER]...", help="Jobs' ids, or terms like plugin:github."),
+]
+AllMatching = Annotated[
+    bool, typer.Option("--all-matching", help="Every dead letter, or those the filters name.")
+]
+Group = Annotated[str | None, typer.Option(help="Only this group, by its id from `dead groups`.")]
+Rate = Annotated[str | None, typer.Option(help="At most so many: 5/s, 300/m.")]
+Most = Annotated[
+    int | None, typer.Option("--limit", min=1, help="At most so many, those that died last.")
+]
 
 
 @app.command("list")
 def list_dead(
+    terms: Filter = None,
     *,
     handler: Handler = None,
     project: Project = None,
@@ -52,15 +71,33 @@ def list_dead(
 ) -> None:
     """List dead letters, newest first."""
     output = Output(as_json=as_json)
-    wanted = JobFilter(handler=handler, project=project, reason=reason_contains)
+    options = JobFilter(handler=handler, project=project, reason=reason_contains)
 
     async def work(session: Session) -> None:
+        wanted = filter_of(terms, options)
         page = await dead_letters.list_dead(session.inspection, wanted, limit=limit, cursor=cursor)
         if as_json:
             output.records(page.items)
         else:
             output.table(_HEADERS, [_row(letter) for letter in page.items])
         output.more(page)
+
+    execute(work, output)
+
+
+@app.command("groups")
+def groups(terms: Filter = None, *, as_json: Json = False) -> None:
+    """Group dead letters by handler and error: how many, since when, what to do."""
+    output = Output(as_json=as_json)
+
+    async def work(session: Session) -> None:
+        found = await dead_groups.list_groups(session.inspection, filter_of(terms))
+        if as_json:
+            output.records(found)
+            return
+        output.table(GROUP_HEADERS, [group_row(one) for one in found])
+        if found:
+            output.say(dead_total(found))
 
     execute(work, output)
 
@@ -79,6 +116,7 @@ def show(job: JobId, *, with_event: WithEvent = False, as_json: Json = False) ->
             output.record(report)
             return
         pages.show_report(report, output, with_event=with_event)
+        output.say(f"What to do: {dead_groups.hint(letter.job)}.")
         if letter.later_ran:
             output.say("Later jobs of its lane have run since: a replay comes after them.")
         if not letter.has_event:
@@ -91,11 +129,10 @@ def show(job: JobId, *, with_event: WithEvent = False, as_json: Json = False) ->
 
 @app.command("replay")
 def replay(
-    ids: Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Jobs' ids.")] = None,
+    words: Words = None,
     *,
-    all_matching: Annotated[
-        bool, typer.Option("--all-matching", help="Every dead letter, or those the filters name.")
-    ] = False,
+    all_matching: AllMatching = False,
+    group: Group = None,
     handler: Handler = None,
     project: Project = None,
     reason_contains: ReasonContains = None,
@@ -103,23 +140,33 @@ def replay(
         Path | None,
         typer.Option(help="Run with this handler_config instead; '-' is stdin."),
     ] = None,
+    rate: Rate = None,
+    limit: Most = None,
     reason: Reason = None,
     dry_run: DryRun = False,
     yes: Yes = False,
     as_json: Json = False,
 ) -> None:
-    """Run dead letters again, each at the tail of its lane."""
+    """Run dead letters again, each at the tail of its lane.
+
+    Looks first which of them today's plugins would refuse; those stay where they are.
+    """
     output = Output(as_json=as_json)
-    wanted = JobFilter(handler=handler, project=project, reason=reason_contains)
-    has_filter = any((handler, project, reason_contains))
+    options = JobFilter(handler=handler, project=project, reason=reason_contains)
 
     async def find(session: Session) -> tuple[Request, tuple[Replay, ...]]:
-        _check(ids, all_matching=all_matching, has_filter=has_filter)
+        chosen = select(words, options, takes_all=all_matching or group is not None, verb="replay")
         if not reason and not dry_run:
             raise InvalidInput("A replay needs a reason.", "Pass --reason TEXT; it is audited.")
+        if rate is not None:
+            per_second(rate)
+        wiring.load()
         changed = None if config is None else _new_config(config, session)
-        found = ids or await dead_letters.all_matching(session.inspection, wanted)
-        request = Request(tuple(found), changed, reason or "", is_dry=dry_run, is_confirmed=yes)
+        found = await _found(session, chosen, group, limit)
+        is_bulk = not chosen.ids
+        request = Request(
+            tuple(found), changed, reason or "", dry_run, yes, is_bulk=is_bulk, rate=rate
+        )
         return request, await plan(session.inspection, request)
 
     request, planned = perform(find, output)
@@ -134,19 +181,48 @@ def replay(
     execute(work, output)
 
 
-def _check(ids: list[str] | None, *, all_matching: bool, has_filter: bool) -> None:
-    if ids and (all_matching or has_filter):
-        raise InvalidInput("Name jobs, or pass --all-matching with filters, not both.")
-    if not ids and not all_matching:
-        raise InvalidInput(
-            "There is nothing to replay.", "Name jobs by their ids, or pass --all-matching."
-        )
+@app.command("discard")
+def discard(
+    words: Words = None,
+    *,
+    all_matching: AllMatching = False,
+    group: Group = None,
+    limit: Most = None,
+    reason: Reason = None,
+    dry_run: DryRun = False,
+    yes: Yes = False,
+    as_json: Json = False,
+) -> None:
+    """Throw dead letters away for good: nothing can replay them then."""
+
+    async def find(session: Session) -> discarding.Found:
+        takes_all = all_matching or group is not None
+        chosen = select(words, JobFilter(), takes_all=takes_all, verb="discard")
+        found = await _found(session, chosen, group, limit)
+        if chosen.ids:
+            return discarding.Found(tuple(found), jobs_text(found), is_bulk=False)
+        scope = f"group:{group}" if group is not None else filter_text(chosen.wanted)
+        return discarding.Found(tuple(found), scope, is_bulk=True)
+
+    order = discarding.Order(find, reason or "", is_dry=dry_run, is_confirmed=yes)
+    discarding.discard(order, Output(as_json=as_json))
+
+
+async def _found(
+    session: Session, chosen: Selection, group: str | None, limit: int | None
+) -> list[str]:
+    if chosen.ids:
+        found = list(chosen.ids)
+    elif group is not None:
+        found = await dead_groups.members(session.inspection, group, chosen.wanted)
+    else:
+        found = await dead_letters.all_matching(session.inspection, chosen.wanted)
+    return found[:limit]
 
 
 def _new_config(path: Path, session: Session) -> NewConfig:
     source = files.read(path)
     parse_json(source)
-    wiring.load()
     signer: Signer | None = wiring.signer(session.settings)
     return NewConfig(source.text, signer, session.settings.accept_unsigned)
 

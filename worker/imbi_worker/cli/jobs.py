@@ -12,6 +12,7 @@ from imbi_worker.cli.options import (
     Cursor,
     Delivery,
     DryRun,
+    Filter,
     Handler,
     JobId,
     Json,
@@ -22,6 +23,7 @@ from imbi_worker.cli.options import (
     Yes,
 )
 from imbi_worker.cli.output import Output
+from imbi_worker.cli.selection import filter_of
 from imbi_worker.cli.session import Session, execute
 from imbi_worker.operations import jobs
 from imbi_worker.operations.explanation import explain
@@ -34,12 +36,16 @@ app = typer.Typer(
     help="Look at jobs, cancel them, run them now.",
 )
 
-Ids = Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Jobs' ids.")]
+Words = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[ID|FILTER]...", help="Jobs' ids, or terms like plugin:github."),
+]
 StateOption = Annotated[State | None, typer.Option("--state", help="Only jobs of this state.")]
 
 
 @app.command("list")
 def list_jobs(
+    terms: Filter = None,
     *,
     state: StateOption = None,
     handler: Handler = None,
@@ -51,9 +57,10 @@ def list_jobs(
 ) -> None:
     """List jobs: unfinished ones first, then those that ended, newest first."""
     output = Output(as_json=as_json)
-    wanted = JobFilter(state, handler, project, delivery)
+    options = JobFilter(state, handler, project, delivery)
 
     async def work(session: Session) -> None:
+        wanted = filter_of(terms, options)
         page = await jobs.list_jobs(session.inspection, wanted, limit=limit, cursor=cursor)
         if as_json:
             output.records(page.items)
@@ -98,7 +105,7 @@ def why(job: JobId, *, as_json: Json = False) -> None:
 
 @app.command("cancel")
 def cancel(
-    ids: Ids = None,
+    words: Words = None,
     *,
     all_matching: AllMatching = False,
     state: StateOption = None,
@@ -114,14 +121,14 @@ def cancel(
 
     A running one ends once its worker has heard of it. Each lane goes on with its next job.
     """
-    wanted = JobFilter(state, handler, project, delivery)
-    asked = Asked("cancel", ids or (), wanted, all_matching, reason, dry_run, yes)
+    options = JobFilter(state, handler, project, delivery)
+    asked = Asked("cancel", words or (), options, all_matching, reason, dry_run, yes)
     carry_out(asked, Output(as_json=as_json))
 
 
 @app.command("retry")
 def retry(
-    ids: Ids = None,
+    words: Words = None,
     *,
     all_matching: AllMatching = False,
     handler: Handler = None,
@@ -136,6 +143,6 @@ def retry(
 
     Never against the order of a lane, and never through a hold.
     """
-    wanted = JobFilter(State.WAITING, handler, project, delivery)
-    asked = Asked("run now", ids or (), wanted, all_matching, reason, dry_run, yes)
+    options = JobFilter(None, handler, project, delivery)
+    asked = Asked("run now", words or (), options, all_matching, reason, dry_run, yes)
     carry_out(asked, Output(as_json=as_json))

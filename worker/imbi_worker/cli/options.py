@@ -21,6 +21,10 @@ JobId: TypeAlias = Annotated[str, typer.Argument(metavar="ID", help="A job's id.
 WithEvent: TypeAlias = Annotated[
     bool, typer.Option("--event", help="Print the event too, redacted.")
 ]
+Filter: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[FILTER]...", help="Terms like plugin:github error:timeout 'age>1h'."),
+]
 Reason: TypeAlias = Annotated[str | None, typer.Option(help="Why, for the audit; required.")]
 DryRun: TypeAlias = Annotated[
     bool, typer.Option("--dry-run", help="Say what would happen; write nothing.")

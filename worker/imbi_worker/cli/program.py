@@ -36,11 +36,13 @@ NOUNS: Final[Mapping[str, tuple[str, Mapping[str, str]]]] = {
         },
     ),
     "dead": (
-        "Look at dead letters, and replay them.",
+        "Look at dead letters, replay them, throw them away.",
         {
             "list": "List dead letters, newest first.",
+            "groups": "Group dead letters by handler and error: how many, since when, what to do.",
             "show": "Show one dead letter: why it died, its attempts, its config.",
             "replay": "Run dead letters again, each at the tail of its lane.",
+            "discard": "Throw dead letters away for good: nothing can replay them then.",
         },
     ),
     "queue": (

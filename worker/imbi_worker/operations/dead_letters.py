@@ -1,9 +1,10 @@
 """Dead letters: looked at, and replayed with the same or another config.
 
-A replay is planned first, without a write: what would run, what could not and why.
+A replay is planned first, without a write: what would run, what could not and why, and what
+would only die again because today's config model refuses its config.
 """
 
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
@@ -14,18 +15,20 @@ from imbi_sdk.handler import parse_handler
 from imbi_sdk.queue import RuleOnWire, Signer, WireError
 from imbi_sdk.queue.wire import Body, decode, encode
 from imbi_worker.operations.errors import InvalidInput, NotFound, Refused, operation_errors
-from imbi_worker.queue.dead_letters import ReplayResult, replay
+from imbi_worker.queue.control import AT_ONCE, Mandate
+from imbi_worker.queue.dead_letters import Discarded, ReplayResult, discard, replay
 from imbi_worker.queue.inspection import Inspection
+from imbi_worker.queue.inspection.glance import deaths
 from imbi_worker.queue.inspection.listing import InvalidCursor, JobFilter, Listing
 from imbi_worker.queue.inspection.reading import redis_errors
 from imbi_worker.queue.inspection.views import DeadLetterView, JobView, Page, State
 
-# As many as Redis keeps.
-MOST = 10_000
-_PAGE = 500
+# One command's worth; the janitor keeps 10,000 of them.
+MOST = 100_000
+_CHUNK = 500
 _NO_LETTER = "See `imbi-worker dead list`; dead letters are kept for 30 days."
 
-Verdict: TypeAlias = ReplayResult | Literal["ready", "refused"]
+Verdict: TypeAlias = ReplayResult | Literal["ready", "refused", "would fail"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,38 +86,51 @@ async def dead_letter(inspection: Inspection, job: str) -> DeadLetterView:
 
 
 async def all_matching(inspection: Inspection, wanted: JobFilter) -> list[str]:
-    """The ids of every dead letter that matches."""
-    found: list[DeadLetterView] = []
-    cursor: str | None = None
-    while True:
-        page = await list_dead(inspection, wanted, limit=_PAGE, cursor=cursor)
-        found += page.items
-        cursor = page.cursor
-        if cursor is None or len(found) >= MOST:
-            return [letter.job.id for letter in found]
+    """The ids of every dead letter that matches, newest first; ``MOST`` of them at most."""
+    found: list[str] = []
+    with operation_errors():
+        async for page in deaths(inspection):
+            found += [job.id for job in page if wanted.matches(job)]
+            if len(found) >= MOST:
+                break
+    return found[:MOST]
 
 
 async def plan_replay(
-    inspection: Inspection, jobs: Sequence[str], *, config: NewConfig | None = None
+    inspection: Inspection,
+    jobs: Sequence[str],
+    *,
+    config: NewConfig | None = None,
+    checks_configs: bool = False,
+    on_progress: Callable[[int], None] | None = None,
 ) -> tuple[Replay, ...]:
-    """What a replay of *jobs* would do, in the order they were first enqueued. Writes nothing."""
+    """What a replay of *jobs* would do, in the order they were first enqueued. Writes nothing.
+
+    With *checks_configs* those are told whose config today's model would refuse, as far as
+    their plugins are loaded here. *on_progress* hears how many have been looked at.
+    """
+    validator = ConfigValidator()
+    once = list(dict.fromkeys(jobs))
+    plan: list[tuple[bool, int, Replay]] = []
     with operation_errors():
-        views = await inspection.jobs(jobs)
-        letters = await inspection.dead_letters(jobs)
-        validator = ConfigValidator()
-        plan: list[Replay] = []
-        for job in _in_order(jobs, views):
-            letter, view = letters.get(job), views.get(job)
-            if letter is None:
-                plan.append(_no_letter(job, view))
-            elif not letter.has_event:
-                text = "its event is gone: have the sender deliver again"
-                plan.append(Replay(job, letter.job.handler, "event gone", text))
-            elif config is not None:
-                plan.append(await _with_config(inspection, letter, config, validator))
-            else:
-                plan.append(Replay(job, letter.job.handler, "ready", later_ran=letter.later_ran))
-        return tuple(plan)
+        for start in range(0, len(once), _CHUNK):
+            chunk = once[start : start + _CHUNK]
+            views = await inspection.jobs(chunk)
+            letters = await inspection.dead_letters(chunk)
+            bodies = await inspection.bodies(list(letters)) if checks_configs else {}
+            for job in chunk:
+                letter, view = letters.get(job), views.get(job)
+                if letter is None:
+                    planned = _no_letter(job, view)
+                elif config is not None and letter.has_event:
+                    planned = await _with_config(inspection, letter, config, validator)
+                else:
+                    planned = _as_it_is(letter, bodies.get(job), validator)
+                # Lanes get their jobs back in the order they had; unknown ids come last.
+                plan.append((view is None, 0 if view is None else view.seq, planned))
+            if on_progress is not None:
+                on_progress(start + len(chunk))
+    return tuple(planned for _, _, planned in sorted(plan, key=lambda entry: entry[:2]))
 
 
 async def replay_one(
@@ -146,16 +162,54 @@ async def replay_one(
     return Replay(planned.job, planned.handler, done.result, later_ran=done.later_ran)
 
 
-def _in_order(jobs: Sequence[str], views: dict[str, JobView]) -> list[str]:
-    """Lanes get their jobs back in the order they had; unknown ids come last."""
-    once = dict.fromkeys(jobs)
-    return sorted(once, key=lambda job: (job not in views, views[job].seq if job in views else 0))
+async def discard_all(
+    inspection: Inspection, jobs: Sequence[str], by: Mandate, *, scope: str
+) -> AsyncGenerator[Sequence[Discarded], None]:
+    """Throw dead letters away, some hundred in a step; *scope* is for the audit.
+
+    Interrupted, the steps so far are done; another call goes on.
+    """
+    once = list(dict.fromkeys(jobs))
+    for start in range(0, len(once), AT_ONCE):
+        batch = once[start : start + AT_ONCE]
+        with operation_errors(), redis_errors():
+            found = await discard(
+                inspection.redis, queue=inspection.queue, jobs=batch, mandate=by, scope=scope
+            )
+        yield found
 
 
 def _no_letter(job: str, view: JobView | None) -> Replay:
     if view is None:
         return Replay(job, "", "missing", "there is no such job, or it was kept long enough")
     return Replay(job, view.handler, "not dead", f"it is {view.state}")
+
+
+def _as_it_is(letter: DeadLetterView, body: bytes | None, validator: ConfigValidator) -> Replay:
+    job, handler = letter.job.id, letter.job.handler
+    if not letter.has_event:
+        text = "its event is gone: have the sender deliver again"
+        return Replay(job, handler, "event gone", text)
+    refused = None if body is None else _refused_today(job, handler, body, validator)
+    if refused is not None:
+        return Replay(job, handler, "would fail", refused, later_ran=letter.later_ran)
+    return Replay(job, handler, "ready", later_ran=letter.later_ran)
+
+
+def _refused_today(job: str, handler: str, body: bytes, validator: ConfigValidator) -> str | None:
+    """Why the config of *body* would be refused; None when it fits, or cannot be checked here."""
+    try:
+        config = decode(job, body).job.rule.config
+        _, descriptor = imbi_sdk.find_action(*parse_handler(handler))
+        validator.validate(handler, descriptor, config)
+    except InvalidConfig as error:
+        return f"its config does not fit {handler}: {error}"
+    except WireError as error:
+        return f"its body cannot be read: {error}"
+    except (PluginNotFoundError, ValueError):
+        # Not installed next to this command; the workers may have it.
+        return None
+    return None
 
 
 async def _with_config(

@@ -1,15 +1,19 @@
-"""Dead letters: replay, the only way back. They leave by replay, redelivery or age."""
+"""Dead letters: replayed, or thrown away. Otherwise they leave by redelivery or age."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, cast
 
 from imbi_sdk.queue import keys
 from imbi_sdk.queue.scripts import Executes, load_script
 from imbi_worker.queue.claims import SCRIPTS
+from imbi_worker.queue.control import AT_ONCE, Mandate
 
 ReplayResult: TypeAlias = Literal["replayed", "missing", "not dead", "event gone", "body gone"]
+DiscardResult: TypeAlias = Literal["discarded", "not dead", "missing"]
 
 _REPLAY = load_script("replay", SCRIPTS)
+_DISCARD = load_script("discard", SCRIPTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +23,15 @@ class Replayed:
     job: str
     result: ReplayResult
     later_ran: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Discarded:
+    """What came of a discard: *detail* is the state of a job that is not dead."""
+
+    job: str
+    result: DiscardResult
+    detail: str
 
 
 async def replay(
@@ -32,3 +45,18 @@ async def replay(
     result, detail = await _REPLAY(redis, [queue], arguments)
     name = cast("ReplayResult", result.decode())
     return Replayed(job, name, later_ran=name == "replayed" and detail == b"1")
+
+
+async def discard(
+    redis: Executes, *, queue: str, jobs: Sequence[str], mandate: Mandate, scope: str
+) -> list[Discarded]:
+    """Throw up to ``AT_ONCE`` dead letters away; *scope* is what the audit calls them."""
+    if len(jobs) > AT_ONCE:
+        raise ValueError(f"at most {AT_ONCE} jobs a call")
+    looks = int(mandate.looks_only)
+    arguments = [keys.LAYOUT, mandate.actor, mandate.reason, scope, looks, *jobs]
+    flat = await _DISCARD(redis, [queue], arguments)
+    return [
+        Discarded(job, cast("DiscardResult", result.decode()), detail.decode())
+        for job, result, detail in zip(jobs, flat[::2], flat[1::2], strict=True)
+    ]

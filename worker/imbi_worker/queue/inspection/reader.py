@@ -124,6 +124,11 @@ class Inspection:
             )
         return letters
 
+    async def bodies(self, ids: Sequence[str]) -> dict[str, bytes]:
+        """The bodies of those of *ids* that have one, as they were sent."""
+        found = await ask(self.redis, [("GET", f"{keys.BODY}{id_}") for id_ in ids])
+        return {id_: body for id_, body in zip(ids, found, strict=True) if body is not None}
+
     async def delivery(self, delivery: str) -> DeliveryView | None:
         """The record of a delivery, or None once it has expired."""
         (record,) = await ask(self.redis, [("HGETALL", f"{keys.DELIVERY}{delivery}")])

@@ -16,6 +16,7 @@
 --@include holds
 --@include feed
 --@include endings
+--@include discards
 
 local refused = layout_error()
 if refused then
@@ -26,17 +27,6 @@ local worker, pause, cursor = next_arg(), tonumber(next_arg()), next_arg()
 local oldest, most, most_bytes = tonumber(next_arg()), tonumber(next_arg()), tonumber(next_arg())
 if not redis.call('SET', 'imbi:janitor', worker, 'NX', 'PX', int(pause)) then
     return { '', 0 }
-end
-
-local function discard(id)
-    local h = redis.call('HMGET', JOB .. id, 'delivery', 'digest')
-    redis.call('ZREM', DEAD, id)
-    weigh_dead(id, h[1] or '', h[2] or '', -1)
-    redis.call('DEL', BODY .. id, JOB .. id, RESULT .. id)
-    if h[1] and h[1] ~= '' then
-        redis.call('HSET', DELIVERY .. h[1], 'job:' .. id, 'discarded')
-        unrefer(h[1], h[2] or '')
-    end
 end
 
 local TRIMMED_AT_ONCE = 100

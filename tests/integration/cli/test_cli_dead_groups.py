@@ -1,0 +1,159 @@
+"""`dead groups`, and what one does with a group: replay at a pace, or throw it away."""
+
+import json
+import signal
+import time
+
+import pytest
+from redis.asyncio import Redis
+from station import Station
+from terminal import terminal
+
+from imbi_sdk.queue import keys
+
+UPDATE = "gateway-actions#update_project"
+GOOD = '[{"path": "/a", "from": "/payload/b"}]'
+
+
+@pytest.fixture
+def buried(station: Station) -> Station:
+    """Three that differ in their numbers, one of another status, one of another handler."""
+    for nth, error in enumerate(
+        ["HTTP 404 for 17", "HTTP 404 for 18", "HTTP 404 for 9", "HTTP 503"]
+    ):
+        station.enqueue("github#sync", delivery=f"d-{nth}", projects=[f"p-{nth}"])
+        station.bury(error)
+    station.enqueue("demo#work", delivery="d-9", projects=["p-9"])
+    station.bury("HTTP 404 for 17")
+    return station
+
+
+def dead(station: Station) -> list[str]:
+    return [line["job"]["id"] for line in station.lines("dead", "list")]
+
+
+def test_a_group_is_one_handler_and_one_error(buried: Station) -> None:
+    """Numbers do not matter, but for the status of a reply; the largest group comes first."""
+    found = buried.lines("dead", "groups")
+    assert [group["count"] for group in found] == [3, 1, 1]
+    first = found[0]
+    assert (first["handler"], first["error"]) == ("github#sync", "HTTP 404 for 9")
+    assert first["first"] <= first["last"]
+    assert all(group["hint"] for group in found)
+    assert len({group["id"] for group in found}) == 3
+    assert [group["count"] for group in buried.lines("dead", "groups", "project:p-3")] == [1]
+    told = buried.call("dead", "groups")
+    assert f"--group {first['id']}" in told.stderr
+    assert "5 dead letters in 3 groups" in told.stderr
+
+
+def test_a_group_is_replayed_and_nothing_else(buried: Station) -> None:
+    """Its id is all that is needed."""
+    group = buried.lines("dead", "groups")[0]["id"]
+    done = buried.lines("dead", "replay", "--group", group, "--reason", "r", "--yes")
+    assert [line["verdict"] for line in done] == ["replayed"] * 3
+    assert len(dead(buried)) == 2
+    missing = buried.call("dead", "replay", "--group", group, "--reason", "r", "--yes")
+    assert missing.exit_code == 3
+    assert "dead groups" in missing.stderr
+
+
+def test_what_would_only_die_again_stays_where_it_is(station: Station) -> None:
+    """Today's config model is asked first; the reason names the field, never the value."""
+    (bad,) = station.enqueue(UPDATE, projects=["p-1"], config='[{"path": "canary-4f1d"}]')
+    (good,) = station.enqueue(UPDATE, delivery="d-2", projects=["p-2"], config=GOOD)
+    station.bury("HTTP 503")
+    (group,) = [one["id"] for one in station.lines("dead", "groups")]
+    result = station.call("dead", "replay", "--group", group, "--reason", "r", "--yes", "--json")
+    assert result.exit_code == 1
+    found = {line["job"]: line for line in map(json.loads, result.stdout.splitlines())}
+    assert {job: one["verdict"] for job, one in found.items()} == {
+        bad: "would fail",
+        good: "replayed",
+    }
+    assert "from" in found[bad]["detail"]
+    assert "canary-4f1d" not in result.output
+    assert dead(station) == [bad]
+
+
+def test_filters_choose_without_a_further_flag(buried: Station) -> None:
+    """A filter is explicit enough; only everything wants --all-matching."""
+    done = buried.lines("dead", "replay", "plugin:demo", "--reason", "r", "--yes")
+    assert [line["handler"] for line in done] == ["demo#work"]
+    wrong = buried.call("dead", "replay", "plugn:demo", "--reason", "r", "--yes")
+    assert wrong.exit_code == 2
+    assert "plugn:demo\n  ^^^^^" in wrong.stderr
+    assert buried.call("dead", "list", "'error").exit_code == 2
+    assert buried.call("dead", "list", "error:HTTP 404", "--json").stdout.count("\n") == 3
+
+
+def test_a_replay_keeps_its_rate(buried: Station) -> None:
+    """Three of them at ten a second take a fifth of a second at least."""
+    group = buried.lines("dead", "groups")[0]["id"]
+    began = time.monotonic()
+    buried.lines("dead", "replay", "--group", group, "--rate", "10/s", "--reason", "r", "--yes")
+    assert time.monotonic() - began >= 0.2
+    wrong = buried.call("dead", "replay", "--all-matching", "--rate", "fast", "--dry-run")
+    assert wrong.exit_code == 2
+
+
+def test_an_interrupted_replay_says_how_far_it_came_and_goes_on(buried: Station) -> None:
+    """With a bar at a terminal; the same command does the rest."""
+    arguments = ("dead", "replay", "--all-matching", "--reason", "r", "--yes")
+    with terminal(*arguments, "--rate", "6/m") as opened:
+        opened.wait_for(r"1/5")
+        opened.process.send_signal(signal.SIGINT)
+        assert opened.end() == 130
+        assert b"Stopped: 1 replayed" in opened.screen
+        assert b"Traceback" not in opened.screen
+    assert len(dead(buried)) == 4
+    assert len(buried.lines(*arguments)) == 4
+    assert dead(buried) == []
+
+
+def test_the_reason_of_a_replay_passes_the_redactor(buried: Station) -> None:
+    """What stands in the audit stays there."""
+    secret = "ghp_" + "a1B2" * 9
+    buried.lines("dead", "replay", "plugin:demo", "--reason", f"token {secret}", "--yes")
+    (entry,) = buried.lines("audit", "tail")
+    assert secret not in json.dumps(entry)
+    assert entry["reason"]
+
+
+def test_a_discard_takes_a_dead_letter_and_all_it_held(buried: Station) -> None:
+    """Body, event and hash go, the audit stays; the matrix of its delivery keeps a word."""
+    (job,) = [line["job"]["id"] for line in buried.lines("dead", "list", "plugin:demo")]
+    refused = buried.call("dead", "discard", job, "--yes")
+    assert (refused.exit_code, "--reason" in refused.stderr) == (2, True)
+    (planned,) = buried.lines("dead", "discard", job, "--dry-run")
+    assert (planned["verdict"], planned["is_dry"]) == ("discarded", True)
+    assert job in dead(buried)
+    (done,) = buried.lines("dead", "discard", job, "--reason", "gone", "--yes")
+    assert (done["verdict"], done["is_dry"]) == ("discarded", False)
+    assert job not in dead(buried)
+
+    async def left(redis: Redis) -> int:
+        names = (f"{keys.JOB}{job}", f"{keys.BODY}{job}", f"{keys.EVENT}d-9")
+        return int(await redis.exists(*names))
+
+    assert buried.do(left) == 0
+    (entry,) = buried.lines("audit", "tail")
+    assert (entry["verb"], entry["scope"], entry["count"]) == ("discard", f"job:{job}", 1)
+
+
+def test_a_discard_says_what_it_cannot_do(buried: Station) -> None:
+    """One that is not dead or not there keeps no other; the exit code is 1."""
+    (alive,) = buried.enqueue(delivery="d-20", projects=["p-20"])
+    (gone,) = [line["job"]["id"] for line in buried.lines("dead", "list", "plugin:demo")]
+    result = buried.call("dead", "discard", alive, "nope", gone, "--reason", "r", "--yes", "--json")
+    assert result.exit_code == 1
+    found = {line["job"]: line["verdict"] for line in map(json.loads, result.stdout.splitlines())}
+    assert found == {alive: "not dead", "nope": "missing", gone: "discarded"}
+
+
+def test_a_whole_group_is_thrown_away(buried: Station) -> None:
+    """And the audit names it."""
+    group = buried.lines("dead", "groups")[0]["id"]
+    assert len(buried.lines("dead", "discard", "--group", group, "--reason", "r", "--yes")) == 3
+    assert len(dead(buried)) == 2
+    assert buried.lines("audit", "tail")[0]["scope"] == f"group:{group}"
