@@ -41,7 +41,11 @@ async def show_list(view: View, asked: ListQuestion) -> tuple[str, Content]:
         parts.search(asked.filter),
         _states(view, asked.filter),
         parts.table(
-            "Jobs", _HEADERS, [row(view, job) for job in found.items], empty="No job is like that."
+            "Jobs",
+            _HEADERS,
+            [row(view, job) for job in found.items],
+            empty="No job is like that.",
+            is_alone=True,
         ),
         parts.more(view, found),
     )

@@ -41,7 +41,9 @@ async def show_dead(view: View, asked: ListQuestion) -> tuple[str, Content]:
     filtered = f"--filter '{asked.filter}' " if asked.filter else ""
     return "Dead letters", (
         parts.search(asked.filter),
-        parts.table("Dead letters", headers, rows, empty="No dead letter is like that."),
+        parts.table(
+            "Dead letters", headers, rows, empty="No dead letter is like that.", is_alone=True
+        ),
         parts.more(view, found),
         parts.commands(f"dead replay --all-matching {filtered}--reason '...' --dry-run"),
     )
@@ -62,7 +64,7 @@ async def show_holds(view: View, _asked: PlainQuestion) -> tuple[str, Content]:
     ]
     headers = ("Scope", "Kind", "Parked", "Ends", "Since", "By", "Reason")
     return "Holds", (
-        parts.table("Holds", headers, rows, empty="Nothing is held."),
+        parts.table("Holds", headers, rows, empty="Nothing is held.", is_alone=True),
         parts.commands(
             "queue pause --reason '...'",
             "holds add plugin:ID --for 1h --reason '...'",
@@ -86,7 +88,9 @@ async def show_workers(view: View, _asked: PlainQuestion) -> tuple[str, Content]
         for one in found
     ]
     headers = ("Worker", "State", "Seen", "Version", "Plugins", "Says")
-    return "Workers", parts.table("Workers", headers, rows, empty="No worker has been heard of.")
+    return "Workers", parts.table(
+        "Workers", headers, rows, empty="No worker has been heard of.", is_alone=True
+    )
 
 
 async def show_plugins(view: View, _asked: PlainQuestion) -> tuple[str, Content]:
@@ -104,7 +108,7 @@ async def show_plugins(view: View, _asked: PlainQuestion) -> tuple[str, Content]
     headers = ("Plugin", "State", "Version", "Package", "Actions", "Detail")
     return "Plugins", (
         tag("p", "As installed next to this dashboard; what workers have stands under Workers."),
-        parts.table("Plugins", headers, rows, empty="None is installed here."),
+        parts.table("Plugins", headers, rows, empty="None is installed here.", is_alone=True),
     )
 
 
@@ -115,4 +119,6 @@ async def show_audit(view: View, _asked: PlainQuestion) -> tuple[str, Content]:
         for one in reversed(found)
     ]
     headers = ("When", "Who", "What", "Scope", "Jobs", "Why")
-    return "Audit", parts.table("Audit", headers, rows, empty="Nobody has changed anything yet.")
+    return "Audit", parts.table(
+        "Audit", headers, rows, empty="Nobody has changed anything yet.", is_alone=True
+    )

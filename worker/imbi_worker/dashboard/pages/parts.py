@@ -29,15 +29,33 @@ _SHORT: Final = 10
 
 
 def table(
-    caption: str, headers: Sequence[str], rows: Iterable[Sequence[Content]], *, empty: str
+    caption: str,
+    headers: Sequence[str],
+    rows: Iterable[Sequence[Content]],
+    *,
+    empty: str,
+    is_alone: bool = False,
 ) -> Tag:
-    """A table that a narrow screen scrolls sideways; *empty* is said where there are no rows."""
-    body = [tag("tr", [tag("td", cell) for cell in row]) for row in rows]
+    """A table; *empty* is said where there are no rows.
+
+    On a narrow screen each row stands as a block, with its headers in it. One that *is_alone*
+    on its page has the page's heading.
+    """
+    heading = None if is_alone else tag("h2", caption)
+    body = [
+        tag("tr", [_cell(name, one) for name, one in zip(headers, row, strict=True)])
+        for row in rows
+    ]
     if not body:
-        return tag("section", tag("h2", caption), tag("p", empty, class_="empty"))
+        return tag("section", heading, tag("p", empty, class_="empty"))
     head = tag("thead", tag("tr", [tag("th", one, scope="col") for one in headers]))
     content = tag("table", head, tag("tbody", body), aria_label=caption)
-    return tag("section", tag("h2", caption), tag("div", content, class_="scrolls", tabindex="0"))
+    return tag("section", heading, tag("div", content, class_="scrolls", tabindex="0"))
+
+
+def _cell(header: str, content: Content) -> Tag:
+    is_empty = content is None or content == ""
+    return tag("td", content, data_label=header, class_="none" if is_empty else None)
 
 
 def facts(pairs: Iterable[tuple[str, Content]]) -> Tag:
