@@ -17,6 +17,7 @@ from imbi_sdk.queue.delivery import by_project_and_plugin
 from imbi_worker.dispatch import Dispatcher, InstalledPlugins, StoredCredentials
 from imbi_worker.graph import GraphAddress, Neo4jGraph
 from imbi_worker.queue import EngineOptions, WorkerPlan, build_engine, connect
+from imbi_worker.queue.witness import Witness
 from imbi_worker.wiring import ApiIdentity, SystemClock
 from waiting import until
 
@@ -59,6 +60,7 @@ class Room:
         backoff: timedelta = timedelta(milliseconds=50),
         accepts_unsigned: bool = False,
         url: str | None = None,
+        witness: Witness | None = None,
         **options: Any,
     ) -> AsyncIterator[Any]:
         address = SecretStr(url) if url else self.url
@@ -91,7 +93,7 @@ class Room:
                 }
             ),
         )
-        engine = build_engine(redis, dispatcher, plan)
+        engine = build_engine(redis, dispatcher, plan, witness=witness)
         task = asyncio.create_task(engine.async_run())
         try:
             yield engine

@@ -18,6 +18,7 @@ from imbi_sdk.errors import (
 )
 from imbi_sdk.responses import raise_for_status
 from imbi_worker.identity.address import ApiAddress
+from imbi_worker.identity.client_span import calling
 from imbi_worker.identity.reply import Reply, Unanswered, read
 from imbi_worker.identity.sessions import Sessions
 
@@ -120,16 +121,19 @@ class ApiClient:
     ) -> Reply:
         is_long = data is not None and len(data) > _ONE_GO_BYTES
         try:
-            async with self._sessions.current().request(
-                method,
-                URL(url, encoded=True),
-                params=query,
-                data=io.BytesIO(data) if data is not None and is_long else data,
-                headers=self._authorized(headers),
-                allow_redirects=False,
-                timeout=self._sessions.timeout(within),
-            ) as response:
-                return Reply(method, url, response.status, response.headers, await read(response))
+            with calling(method, url) as call:
+                async with self._sessions.current().request(
+                    method,
+                    URL(url, encoded=True),
+                    params=query,
+                    data=io.BytesIO(data) if data is not None and is_long else data,
+                    headers=self._authorized({**headers, **call.headers}),
+                    allow_redirects=False,
+                    timeout=self._sessions.timeout(within),
+                ) as response:
+                    call.answered(response.status)
+                    body = await read(response)
+                    return Reply(method, url, response.status, response.headers, body)
         except (aiohttp.ClientError, OSError) as error:
             failure = self._failure(f"{method} {url}", error, within)
         except PermanentError as error:
