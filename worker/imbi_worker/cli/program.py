@@ -22,6 +22,7 @@ VERBS: Final[Mapping[str, str]] = {
     "dashboard": "Serve the JSON API and its pages until SIGTERM, on this machine only unless set.",
     "status": "Show the queue on one screen: figures, running jobs, failures, plugins, workers.",
     "check": "Check settings, keys, Redis, graph, plugins and workers.",
+    "doctor": "Look for everything that could be wrong, and say what to do about each.",
     "enqueue": "Enqueue jobs by hand, as a gateway would.",
 }
 NOUNS: Final[Mapping[str, tuple[str, Mapping[str, str]]]] = {

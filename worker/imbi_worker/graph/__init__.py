@@ -7,7 +7,7 @@ __all__, __getattr__ = on_demand(
     {
         "address": ("GraphAddress", "GraphLimits", "GraphMisconfigured"),
         "plugins": ("Neo4jGraph", "PluginSummary"),
-        "schema": ("SCHEMA", "SchemaElement", "apply_schema"),
+        "schema": ("SCHEMA", "SchemaElement", "apply_schema", "missing_schema"),
         "secrets": ("Neo4jSecrets", "PLACES", "Place", "StoredSecret"),
         "stores": ("OpenGraph", "UnknownStore", "find_adapter"),
     },

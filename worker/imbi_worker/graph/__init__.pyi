@@ -11,6 +11,7 @@ from imbi_worker.graph.schema import (
     SCHEMA,
     SchemaElement,
     apply_schema,
+    missing_schema,
 )
 from imbi_worker.graph.secrets import (
     PLACES,
@@ -40,4 +41,5 @@ __all__ = [
     "UnknownStore",
     "apply_schema",
     "find_adapter",
+    "missing_schema",
 ]

@@ -59,6 +59,25 @@ async def apply_schema(graph: Neo4jGraph) -> tuple[SchemaElement, ...]:
     return tuple([element for element in SCHEMA if await _create(graph, element)])
 
 
+async def missing_schema(graph: Neo4jGraph) -> tuple[SchemaElement, ...]:
+    """Those elements that the graph does not have; writes nothing."""
+    query = "SHOW INDEXES YIELD labelsOrTypes, properties, owningConstraint"
+    found = await graph.connection.read(query)
+    indexed = {
+        (label, key): bool(row["owningConstraint"])
+        for row in found
+        for label in row["labelsOrTypes"] or ()
+        for key in row["properties"] or ()
+        if len(row["properties"]) == 1
+    }
+    return tuple(
+        element
+        for element in SCHEMA
+        if (element.label, element.key) not in indexed
+        or (element.unique and not indexed[element.label, element.key])
+    )
+
+
 async def _create(graph: Neo4jGraph, element: SchemaElement) -> bool:
     async def work(transaction: Transaction) -> bool:
         result = await transaction.run(element.statement)

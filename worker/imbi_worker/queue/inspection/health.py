@@ -2,14 +2,18 @@
 
 import re
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Literal, TypeAlias
 
 from imbi_sdk.queue import QueueError, QueueUnavailable
-from imbi_worker.queue.inspection.reading import Client, ask, text
+from imbi_worker.queue.inspection.reading import Client, ask, number, server_time, text
 
 Persistence: TypeAlias = Literal["append-only file", "snapshots", "none"]
 
 _KEY = "imbi:layout"
+_TRIPS = 5
+# The flags are what our scripts need; what Redis refuses here it would refuse there.
+_SCRIPT = "#!lua flags=no-writes,allow-oom\nreturn redis.call('TIME')[1]"
 # Script flags came with Redis 7.0. Valkey calls itself Redis 7.2.4 to old clients.
 _OLDEST = {"Redis": (7, 0), "Valkey": (7, 2)}
 
@@ -46,6 +50,60 @@ async def redis_facts(client: Client) -> RedisFacts:
         layout=int(text(layout)) if layout and layout.isdigit() else None,
         persistence=await _persistence(client, facts),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class RedisPulse:
+    """How a Redis behaves towards this command; None where it does not tell.
+
+    *ahead* is how much its clock is ahead of ours, *refusal* why it runs no script of ours.
+    """
+
+    round_trip: timedelta
+    ahead: timedelta
+    role: str | None
+    is_cluster: bool
+    used_bytes: int
+    most_bytes: int | None
+    refusal: str
+
+
+async def redis_pulse(client: Client) -> RedisPulse:
+    """Looks at clock, speed, role and memory, and runs a script that writes nothing.
+
+    :raises QueueUnavailable: Redis does not answer
+    """
+    (info,) = await ask(client, [("INFO",)])
+    facts = {str(name): str(value) for name, value in info.items()}
+    trips = [await _trip(client) for _ in range(_TRIPS)]
+    round_trip, ahead = min(trips)
+    most = number(facts.get("maxmemory"))
+    return RedisPulse(
+        round_trip=round_trip,
+        ahead=ahead,
+        role=facts.get("role"),
+        is_cluster=facts.get("cluster_enabled") == "1",
+        used_bytes=number(facts.get("used_memory")),
+        most_bytes=most or None,
+        refusal=await _refusal(client),
+    )
+
+
+async def _trip(client: Client) -> tuple[timedelta, timedelta]:
+    begun = datetime.now(UTC)
+    (at,) = await ask(client, [("TIME",)])
+    took = datetime.now(UTC) - begun
+    return took, server_time(at) - (begun + took / 2)
+
+
+async def _refusal(client: Client) -> str:
+    try:
+        await ask(client, [("EVAL", _SCRIPT, 0)])
+    except QueueUnavailable:
+        raise
+    except QueueError as error:
+        return str(error)
+    return ""
 
 
 async def _persistence(client: Client, facts: dict[str, str]) -> Persistence | None:
