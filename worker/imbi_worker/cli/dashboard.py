@@ -113,6 +113,7 @@ async def _desk(settings: Settings, redactor: Redactor) -> AsyncIterator[Desk]:
             inspection=Inspection(redis, queue=settings.queue),
             plugins=wiring.load(within=settings.import_timeout),
             version=version("imbi-worker"),
+            timeout_of=lambda handler: settings.timeouts.get(handler, settings.timeout),
             # Only a replay with another config signs; to look takes no key.
             signer=wiring.signer(settings) if has_keys else None,
             accepts_unsigned=settings.accept_unsigned,

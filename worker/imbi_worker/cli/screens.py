@@ -7,6 +7,7 @@ from imbi_worker.cli import holding
 from imbi_worker.cli.output import Output, age, counted, one_line
 from imbi_worker.operations.dead_groups import DeadGroup
 from imbi_worker.operations.status import PluginStatus, RunningJob, Status
+from imbi_worker.operations.wording import span as span
 from imbi_worker.queue.inspection.reading import when
 from imbi_worker.queue.inspection.views import WorkerView
 
@@ -61,18 +62,6 @@ def worker_row(worker: WorkerView) -> tuple[str, ...]:
         age(worker.seen),
         " ".join(worker.slugs),
     )
-
-
-def span(duration: timedelta | None) -> str:
-    """A duration in its largest units: ``4.2s``, ``3m10s``, ``2h05m``."""
-    if duration is None:
-        return ""
-    seconds = duration.total_seconds()
-    if seconds < 60:  # noqa: PLR2004 - a minute
-        return f"{seconds:.1f}s"
-    minutes, rest = divmod(int(seconds), 60)
-    hours, minutes_left = divmod(minutes, 60)
-    return f"{hours}h{minutes_left:02}m" if hours else f"{minutes}m{rest:02}s"
 
 
 def _figures(found: Status) -> str:

@@ -27,7 +27,8 @@ class Question(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-def _whole(value: Any) -> Any:
+def whole(value: Any) -> Any:
+    """A number in an address."""
     if not isinstance(value, str):
         return value
     if not _WHOLE.fullmatch(value):
@@ -46,7 +47,7 @@ def _truth(value: Any) -> Any:
 # An address holds texts only: what a number or a truth is, is said here.
 Limit = Annotated[
     int,
-    BeforeValidator(_whole),
+    BeforeValidator(whole),
     Field(ge=1, le=LARGEST_PAGE, description="Most items of a page."),
 ]
 Flag = Annotated[bool, BeforeValidator(_truth)]

@@ -1,6 +1,6 @@
 """Values in words, the same on a terminal and on a page."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from imbi_worker.queue.inspection.views import JobView
@@ -16,6 +16,18 @@ def age(at: datetime | None) -> str:
     size, unit = next((span for span in _SPANS if abs(seconds) >= span[0]), _SPANS[-1])
     count = int(abs(seconds) // size)
     return f"in {count}{unit}" if seconds < 0 and count else f"{count}{unit} ago"
+
+
+def span(duration: timedelta | None) -> str:
+    """A duration in its largest units: ``4.2s``, ``3m10s``, ``2h05m``."""
+    if duration is None:
+        return ""
+    seconds = duration.total_seconds()
+    if seconds < 60:  # noqa: PLR2004 - a minute
+        return f"{seconds:.1f}s"
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes_left = divmod(minutes, 60)
+    return f"{hours}h{minutes_left:02}m" if hours else f"{minutes}m{rest:02}s"
 
 
 def counted(count: int, noun: str) -> str:

@@ -4,17 +4,26 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from typing import Annotated, Any, Final
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from imbi_worker.dashboard.access import Person
-from imbi_worker.dashboard.asking import PAGE, Id, Limit, Question
+from imbi_worker.dashboard.asking import PAGE, Id, Limit, Question, whole
 from imbi_worker.dashboard.desk import Desk
 from imbi_worker.dashboard.endpoint import Endpoint, TailEndpoint
 from imbi_worker.operations import audit, plugins
 from imbi_worker.operations.errors import operation_errors
 from imbi_worker.operations.plugins import PluginReport, PluginView
+from imbi_worker.operations.status import Status, status
 from imbi_worker.queue.inspection.audit import AuditEntry
 from imbi_worker.queue.inspection.views import WorkerView
+
+
+class StatusQuestion(Question):
+    limit: Annotated[
+        int,
+        BeforeValidator(whole),
+        Field(ge=1, le=100, description="Most running jobs and groups."),
+    ] = 20
 
 
 class PluginQuestion(Question):
@@ -27,6 +36,10 @@ class SchemaQuestion(Question):
 
 class AuditQuestion(Question):
     limit: Limit = PAGE
+
+
+async def show_status(desk: Desk, _by: Person, asked: StatusQuestion) -> Status:
+    return await status(desk.inspection, limit=asked.limit, timeout_of=desk.timeout_of)
 
 
 async def list_workers(desk: Desk, _by: Person, _asked: Question) -> tuple[WorkerView, ...]:
@@ -60,6 +73,14 @@ async def tail_audit(desk: Desk, after: str | None) -> AsyncGenerator[AuditEntry
 
 
 ENDPOINTS: Final[Sequence[Endpoint]] = (
+    Endpoint(
+        "GET",
+        "/status",
+        "All of one screen: figures, running jobs, failures, holds, plugins, workers.",
+        show_status,
+        Status,
+        asks=StatusQuestion,
+    ),
     Endpoint(
         "GET",
         "/workers",

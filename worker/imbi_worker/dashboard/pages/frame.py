@@ -40,14 +40,21 @@ class View:
     path: str
     query: Mapping[str, str]
 
-    def link(self, path: str, text: Content, **attributes: str | None) -> Tag:
-        return tag("a", text, href=f"{self.root}{quote(path)}", **attributes)
+    def link(
+        self,
+        path: str,
+        text: Content,
+        *,
+        query: Mapping[str, str | None] | None = None,
+        **attributes: str | None,
+    ) -> Tag:
+        given = urlencode({name: value for name, value in (query or {}).items() if value})
+        address = f"{self.root}{quote(path)}{f'?{given}' if given else ''}"
+        return tag("a", text, href=address, **attributes)
 
-    def link_with(self, text: Content, changes: Mapping[str, str | None], **kept: str) -> Tag:
+    def link_with(self, text: Content, changes: Mapping[str, str | None]) -> Tag:
         """This page with some parameters changed; None takes one away."""
-        wanted = {**self.query, **kept, **changes}
-        query = urlencode({name: value for name, value in wanted.items() if value})
-        return tag("a", text, href=f"{self.root}{quote(self.path)}{f'?{query}' if query else ''}")
+        return self.link(self.path, text, query={**self.query, **changes})
 
     @property
     def is_fresh(self) -> bool:

@@ -1,52 +1,24 @@
 """The pages that are lists: dead letters, holds, workers, plugins, the audit."""
 
+from collections.abc import Mapping
 from typing import Final
 
-from imbi_worker.dashboard.asking import PAGE, Question
+from imbi_worker.dashboard.asking import Question
 from imbi_worker.dashboard.markup import Content, tag
 from imbi_worker.dashboard.pages import parts
 from imbi_worker.dashboard.pages.frame import View
-from imbi_worker.dashboard.pages.jobs import ListQuestion, Refresh
+from imbi_worker.dashboard.pages.jobs import Refresh
 from imbi_worker.operations.audit import newest
-from imbi_worker.operations.dead_letters import list_dead
 from imbi_worker.operations.errors import operation_errors
-from imbi_worker.operations.filters import parse_filter
 from imbi_worker.operations.holds import list_holds
 from imbi_worker.operations.plugins import overview
-from imbi_worker.operations.wording import reason
+from imbi_worker.queue.inspection.reading import when
 
 _AUDIT_SHOWN: Final = 100
 
 
 class PlainQuestion(Question):
     refresh: Refresh = ""
-
-
-async def show_dead(view: View, asked: ListQuestion) -> tuple[str, Content]:
-    wanted = parse_filter(asked.filter)
-    found = await list_dead(view.desk.inspection, wanted, limit=PAGE, cursor=asked.cursor)
-    rows = [
-        (
-            parts.short(view, one.job.id),
-            tag("code", one.job.handler),
-            one.job.project,
-            one.job.attempts,
-            parts.when(one.died),
-            reason(one.job),
-            "event gone" if not one.has_event else "later ones ran" if one.later_ran else "",
-        )
-        for one in found.items
-    ]
-    headers = ("Job", "Handler", "Project", "Attempts", "Died", "Why", "Replay")
-    filtered = f"--filter '{asked.filter}' " if asked.filter else ""
-    return "Dead letters", (
-        parts.search(asked.filter),
-        parts.table(
-            "Dead letters", headers, rows, empty="No dead letter is like that.", is_alone=True
-        ),
-        parts.more(view, found),
-        parts.commands(f"dead replay --all-matching {filtered}--reason '...' --dry-run"),
-    )
 
 
 async def show_holds(view: View, _asked: PlainQuestion) -> tuple[str, Content]:
@@ -82,12 +54,14 @@ async def show_workers(view: View, _asked: PlainQuestion) -> tuple[str, Content]
             parts.state("alive" if one.is_alive else "silent"),
             parts.when(one.seen),
             one.facts.get("version"),
+            _running_of(one.facts),
+            parts.when(when(one.facts.get("started"))),
+            one.facts.get("host"),
             ", ".join(one.slugs),
-            ", ".join(f"{name} {value}" for name, value in one.facts.items() if name != "version"),
         )
         for one in found
     ]
-    headers = ("Worker", "State", "Seen", "Version", "Plugins", "Says")
+    headers = ("Worker", "State", "Seen", "Version", "Running", "Started", "Host", "Plugins")
     return "Workers", parts.table(
         "Workers", headers, rows, empty="No worker has been heard of.", is_alone=True
     )
@@ -122,3 +96,8 @@ async def show_audit(view: View, _asked: PlainQuestion) -> tuple[str, Content]:
     return "Audit", parts.table(
         "Audit", headers, rows, empty="Nobody has changed anything yet.", is_alone=True
     )
+
+
+def _running_of(facts: Mapping[str, str]) -> str:
+    running, slots = facts.get("running", ""), facts.get("slots", "")
+    return f"{running} of {slots}" if slots else running

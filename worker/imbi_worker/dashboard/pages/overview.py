@@ -1,23 +1,20 @@
 """The first page: is it going well, what runs, what failed."""
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Sequence
 from typing import Final
 
 from imbi_worker.dashboard.asking import Question
 from imbi_worker.dashboard.markup import Content, Tag, tag
-from imbi_worker.dashboard.pages import parts
+from imbi_worker.dashboard.pages import dead, parts
 from imbi_worker.dashboard.pages.frame import View
 from imbi_worker.dashboard.pages.jobs import Refresh
-from imbi_worker.operations.dead_letters import list_dead
-from imbi_worker.operations.jobs import list_jobs
-from imbi_worker.operations.queue import QueueReport, report
-from imbi_worker.operations.wording import age, counted, reason
-from imbi_worker.queue.inspection.listing import JobFilter
-from imbi_worker.queue.inspection.views import JobView, State
+from imbi_worker.operations.json_form import moment
+from imbi_worker.operations.status import PluginStatus, RunningJob, Status, status
+from imbi_worker.operations.wording import counted, one_line, span
+from imbi_worker.queue.inspection.views import HoldView
 
 _SHOWN: Final = 25
-_ENDINGS: Final = ("succeeded", "skipped", "dead", "cancelled")
+_NEAR_ITS_END: Final = 0.8
 
 
 class OverviewQuestion(Question):
@@ -25,70 +22,56 @@ class OverviewQuestion(Question):
 
 
 async def show(view: View, _asked: OverviewQuestion) -> tuple[str, Content]:
-    inspection = view.desk.inspection
-    found = await report(inspection)
-    running = await list_jobs(inspection, JobFilter(state=State.RUNNING), limit=_SHOWN)
-    dead = await list_dead(inspection, JobFilter(), limit=10)
+    found = await status(view.desk.inspection, limit=_SHOWN, timeout_of=view.desk.timeout_of)
     return "Overview", (
         [tag("p", text, class_="warning", role="status") for text in _warnings(view, found)],
         _figures(view, found),
-        _running(view, running.items, found),
-        parts.table(
-            "Died last",
-            ("Job", "Handler", "Project", "Died", "Why"),
-            [
-                (
-                    parts.short(view, one.job.id),
-                    tag("code", one.job.handler),
-                    one.job.project,
-                    parts.when(one.died),
-                    reason(one.job),
-                )
-                for one in dead.items
-            ],
-            empty="There is no dead letter.",
-        ),
-        _ended(found.stats.counters),
+        _running(view, found),
+        _failures(view, found),
+        _plugins(found),
     )
 
 
-def _warnings(view: View, found: QueueReport) -> Sequence[str]:
+def _warnings(view: View, found: Status) -> Sequence[str]:
     told: list[str] = []
     if not found.stats.live_workers:
         told.append("No worker is alive: nothing runs. Start one with `imbi-worker run`.")
-    for hold in found.holds:
-        ends = f"until {age(hold.until)[3:]} from now" if hold.until else "until it is removed"
-        by = f" by {hold.actor}" if hold.actor else ""
-        why = f": {hold.reason}" if hold.reason else ""
-        told.append(f"{hold.scope} is held {ends}{by}{why}. Parked: {hold.parked:,}.")
+    told += [_held(hold) for hold in found.holds]
     if view.desk.plugins.errors:
         names = ", ".join(sorted(view.desk.plugins.errors))
         told.append(f"Plugins that are not loaded here: {names}.")
     return told
 
 
-def _figures(view: View, found: QueueReport) -> Tag:
+def _held(hold: HoldView) -> str:
+    ends = f"until {moment(hold.until)}" if hold.until else "until it is removed"
+    by = f" by {hold.actor}" if hold.actor else ""
+    why = f": {hold.reason}" if hold.reason else ""
+    return f"{hold.scope} is held {ends}{by}{why}. Parked: {hold.parked:,}."
+
+
+def _figures(view: View, found: Status) -> Tag:
     stats = found.stats
-    oldest = f"the oldest for {_span(found.oldest_due)}" if found.oldest_due is not None else ""
+    oldest = f"the oldest for {span(found.oldest_due)}" if found.oldest_due is not None else ""
     figures = (
         ("due", stats.due, oldest, "/jobs?filter=state:waiting"),
         ("running", found.running, "", "/jobs?filter=state:running"),
         ("later", max(0, stats.scheduled - found.running), "until a retry, or put off", None),
         ("behind", max(0, stats.behind - found.parked), "another job of their lane", None),
         ("parked", found.parked, f"under {counted(stats.holds, 'hold')}", "/holds"),
-        ("dead", stats.dead, "", "/dead"),
+        ("dead", stats.dead, f"{found.failures.last_day:,} in the last day", "/dead"),
         ("workers", stats.live_workers, "alive", "/workers"),
     )
     cards = [
-        tag("li", tag("a", *_card(name, count, note), href=f"{view.root}{path}"))
+        tag("li", tag("a", _card(name, count, note), href=f"{view.root}{path}"))
         if path
-        else tag("li", *_card(name, count, note))
+        else tag("li", _card(name, count, note))
         for name, count, note, path in figures
     ]
     return tag("ul", cards, class_="figures")
 
 
-def _card(name: str, count: int, note: str) -> tuple[Tag, Tag, Tag]:
+def _card(name: str, count: int, note: str) -> Sequence[Tag]:
     return (
         tag("strong", count),
         tag("span", name, class_="name"),
@@ -96,44 +79,53 @@ def _card(name: str, count: int, note: str) -> tuple[Tag, Tag, Tag]:
     )
 
 
-def _running(view: View, jobs: Sequence[JobView], found: QueueReport) -> Tag:
+def _running(view: View, found: Status) -> Content:
     rows = [
         (
-            parts.short(view, job.id),
+            parts.short(view, job.job),
             tag("code", job.handler),
             job.project,
-            job.attempts + 1,
-            _elapsed(job.started, found.stats.at),
-            job.worker,
+            job.attempt,
+            _elapsed(job),
+            tag("code", job.worker or ""),
+            one_line(job.note),
         )
-        for job in jobs
+        for job in found.longest
     ]
-    headers = ("Job", "Handler", "Project", "Attempt", "For", "Worker")
-    return parts.table("Running", headers, rows, empty="Nothing runs just now.")
+    headers = ("Job", "Handler", "Project", "Attempt", "For, of its timeout", "Worker", "Note")
+    left = found.running - len(found.longest)
+    return (
+        parts.table("Running", headers, rows, empty="Nothing runs just now."),
+        tag("p", f"{left:,} more run, for less long.", class_="note") if left > 0 else None,
+    )
 
 
-def _elapsed(started: datetime | None, now: datetime) -> Content:
-    return None if started is None else _span(max(timedelta(0), now - started))
+def _elapsed(job: RunningJob) -> Content:
+    if job.elapsed is None:
+        return None
+    if not job.timeout:
+        return span(job.elapsed)
+    share = job.elapsed / job.timeout
+    text = f"{span(job.elapsed)} of {span(job.timeout)}"
+    bar = tag("meter", text, value=f"{min(share, 1):.3f}", high=str(_NEAR_ITS_END), title=text)
+    return bar, tag("span", text, class_="elapsed")
 
 
-def _ended(counters: Mapping[str, int]) -> Tag:
-    by_handler: dict[str, dict[str, int]] = {}
-    for name, count in counters.items():
-        ending, _, handler = name.partition(":")
-        if ending in _ENDINGS and handler:
-            by_handler.setdefault(handler, {})[ending] = count
-    rows: list[Sequence[Content]] = [
-        (tag("code", handler), *(counts.get(one, 0) for one in _ENDINGS))
-        for handler, counts in sorted(by_handler.items())
-    ]
-    headers = ("Handler", *(one.capitalize() for one in _ENDINGS))
-    return parts.table("Ended so far", headers, rows, empty="Nothing has ended yet.")
+def _failures(view: View, found: Status) -> Tag:
+    rows = [dead.group_row(view, group) for group in found.failures.groups]
+    caption = "Died in the last day"
+    if found.failures.last_day > found.failures.looked_at:
+        caption += f": the last {found.failures.looked_at:,} of {found.failures.last_day:,}"
+    return parts.table(caption, dead.GROUPS, rows, empty="Nothing has died in the last day.")
 
 
-def _span(span: timedelta) -> str:
-    whole = int(span.total_seconds())
-    if whole < 60:  # noqa: PLR2004 - a minute
-        return f"{whole} s"
-    minutes, seconds = divmod(whole, 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} m" if hours else f"{minutes} m {seconds} s"
+def _plugins(found: Status) -> Tag:
+    alive = found.stats.live_workers
+    headers = ("Plugin", "Workers", "Succeeded", "Skipped", "Dead", "Cancelled")
+    rows = [_plugin(one, alive) for one in found.plugins]
+    return parts.table("Plugins, since the queue began", headers, rows, empty="There is none.")
+
+
+def _plugin(one: PluginStatus, alive: int) -> Sequence[Content]:
+    on = f"{one.workers} of {alive}"
+    return (tag("code", one.slug), on, one.succeeded, one.skipped, one.dead, one.cancelled)
