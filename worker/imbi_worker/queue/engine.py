@@ -317,7 +317,9 @@ class Engine(Worker):
         self._parts.witness.redis_failed()
         self._tell_trouble(error)
         self.is_connected = False
-        self._pause = min(max(self._pause * 2, 0.1), _LONGEST_PAUSE)
+        # A claim whose reply was lost is repeated while its leases last.
+        longest = min(_LONGEST_PAUSE, self._options.lease.total_seconds() / 4)
+        self._pause = min(max(self._pause * 2, 0.1), longest)
         await self._wait(asyncio.sleep(self._pause))
         self._turned = time.monotonic()
         try:
