@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -61,6 +61,7 @@ class Room:
         accepts_unsigned: bool = False,
         url: str | None = None,
         witness: Witness | None = None,
+        slugs: Sequence[str] = ("probe",),
         **options: Any,
     ) -> AsyncIterator[Any]:
         address = SecretStr(url) if url else self.url
@@ -80,7 +81,7 @@ class Room:
         )
         plan = WorkerPlan(
             redis_url=address,
-            slugs=["probe"],
+            slugs=slugs,
             signer=self.signer,
             accepts_unsigned=accepts_unsigned,
             lane=by_project_and_plugin,
