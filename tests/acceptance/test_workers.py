@@ -26,9 +26,7 @@ async def test_two_workers_share_the_work(stage: Stage) -> None:
     for delivery in deliveries:
         await stage.until_state(delivery, "succeeded")
     holders = {
-        (await stage.job(job.id))["worker"]
-        for delivery in deliveries
-        for job in delivery.jobs
+        (await stage.job(job.id))["worker"] for delivery in deliveries for job in delivery.jobs
     }
     pids = {int(holder.split("-")[-2]) for holder in holders}
     assert pids == {first.pid, second.pid}
