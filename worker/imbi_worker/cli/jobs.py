@@ -1,5 +1,6 @@
 """`imbi-worker jobs`: what waits, runs and has ended; cancelled, or run sooner."""
 
+from contextlib import aclosing
 from typing import Annotated
 
 import typer
@@ -22,13 +23,13 @@ from imbi_worker.cli.options import (
     WithEvent,
     Yes,
 )
-from imbi_worker.cli.output import Output
+from imbi_worker.cli.output import Output, counted, moment
 from imbi_worker.cli.selection import filter_of
 from imbi_worker.cli.session import Session, execute
 from imbi_worker.operations import jobs
 from imbi_worker.operations.explanation import explain
 from imbi_worker.queue.inspection.listing import JobFilter
-from imbi_worker.queue.inspection.views import State
+from imbi_worker.queue.inspection.views import JobView, State
 
 app = typer.Typer(
     add_completion=False,
@@ -146,3 +147,45 @@ def retry(
     options = JobFilter(None, handler, project, delivery)
     asked = Asked("run now", words or (), options, all_matching, reason, dry_run, yes)
     carry_out(asked, Output(as_json=as_json))
+
+
+@app.command("tail")
+def tail(
+    terms: Filter = None,
+    *,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Go on with what ends, until Ctrl-C.")
+    ] = False,
+    limit: Limit = 20,
+    as_json: Json = False,
+) -> None:
+    """Print the jobs that ended last, the newest at the end."""
+    output = Output(as_json=as_json)
+
+    async def work(session: Session) -> None:
+        wanted = filter_of(terms)
+        found = await jobs.newest_ends(session.inspection, wanted, limit=limit)
+        for end in found:
+            _tell(end.job, output)
+        if not found and not follow:
+            output.say("Nothing found.")
+        if not follow:
+            return
+        output.flush()
+        after = found[-1].place if found else None
+        async with aclosing(jobs.coming_ends(session.inspection, wanted, after=after)) as ends:
+            async for end in ends:
+                _tell(end.job, output)
+                output.flush()
+
+    execute(work, output)
+
+
+def _tell(job: JobView, output: Output) -> None:
+    if output.as_json:
+        output.record(job)
+        return
+    attempts = counted(job.attempts, "attempt")
+    parts = (moment(job.ended), job.state, job.handler, job.project, attempts, job.id)
+    why = pages.reason(job)
+    output.prose("  ".join(parts) + (f"  {why}" if why else ""))

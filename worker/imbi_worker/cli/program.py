@@ -34,6 +34,7 @@ NOUNS: Final[Mapping[str, tuple[str, Mapping[str, str]]]] = {
             "why": "Say in one sentence why a job is not running.",
             "cancel": "Cancel jobs: waiting, parked, between two attempts, or running.",
             "retry": "Run waiting jobs now, not at the time of their retry.",
+            "tail": "Print the jobs that ended last, the newest at the end.",
         },
     ),
     "dead": (
@@ -45,6 +46,17 @@ NOUNS: Final[Mapping[str, tuple[str, Mapping[str, str]]]] = {
             "replay": "Run dead letters again, each at the tail of its lane.",
             "discard": "Throw dead letters away for good: nothing can replay them then.",
         },
+    ),
+    "deliveries": (
+        "Look at deliveries, and at what became of their rules.",
+        {
+            "list": "List deliveries, newest first, with the states of their jobs.",
+            "show": "Show the matrix of a delivery: each rule, in order, by each project.",
+        },
+    ),
+    "workers": (
+        "Look at the workers.",
+        {"list": "List the workers heard of in the last minutes: load, version, plugins."},
     ),
     "queue": (
         "Look at the queue, pause and resume it.",
@@ -77,6 +89,17 @@ NOUNS: Final[Mapping[str, tuple[str, Mapping[str, str]]]] = {
             "schema": "Print the JSON Schema (draft 2020-12) of an action's config.",
             "doctor": "Explain every plugin that did not load or cannot run, and what mends it.",
             "new": "Write a small working plugin package, with tests that pass at once.",
+        },
+    ),
+    "actions": (
+        "Run an action here, past the queue.",
+        {"run": "Run an action once, here and for real, and say what a worker would make of it."},
+    ),
+    "config": (
+        "Look at the settings; secrets are masked.",
+        {
+            "show": "Show every setting, where it comes from, and no secret.",
+            "schema": "Print the JSON Schema (draft 2020-12) of the settings, by their variables.",
         },
     ),
     "credentials": (

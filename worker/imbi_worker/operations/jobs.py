@@ -1,6 +1,8 @@
 """Jobs: lists of them, and one with everything that is known."""
 
 import json
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,10 +11,12 @@ from imbi_sdk.queue import WireError
 from imbi_sdk.queue.wire import decode
 from imbi_worker.operations.errors import InvalidInput, NotFound, operation_errors
 from imbi_worker.operations.redaction import redacted
-from imbi_worker.queue.inspection import Inspection
+from imbi_worker.queue.inspection import Inspection, outcomes
 from imbi_worker.queue.inspection.listing import InvalidCursor, JobFilter, Listing
+from imbi_worker.queue.inspection.outcomes import End
 from imbi_worker.queue.inspection.views import AttemptView, JobView, Page, StoredJob
 
+_LOOKED_AT = 10_000
 _NO_JOB = "See `imbi-worker jobs list`; a job that ended well is forgotten after 24 hours."
 
 
@@ -44,6 +48,26 @@ async def list_jobs(
         except InvalidCursor as error:
             hint = "Leave --cursor out to begin at the top."
             raise InvalidInput(f"{error}.", hint) from None
+
+
+async def newest_ends(inspection: Inspection, wanted: JobFilter, *, limit: int) -> tuple[End, ...]:
+    """The last ends that match among as many as a page looks at, the oldest of them first."""
+    with operation_errors():
+        found = await outcomes.newest_ends(
+            inspection, limit if wanted == JobFilter() else _LOOKED_AT
+        )
+    return tuple(end for end in found if wanted.matches(end.job))[-limit:]
+
+
+async def coming_ends(
+    inspection: Inspection, wanted: JobFilter, *, after: str | None
+) -> AsyncGenerator[End, None]:
+    """Each end that matches, as it comes; close it to end."""
+    with operation_errors():
+        async with aclosing(outcomes.coming_ends(inspection, after)) as ends:
+            async for end in ends:
+                if wanted.matches(end.job):
+                    yield end
 
 
 async def show_job(

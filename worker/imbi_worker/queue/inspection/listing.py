@@ -12,11 +12,12 @@ none that stayed where it was is left out.
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Protocol
 
 from imbi_sdk.queue import keys
+from imbi_worker.queue.inspection.outcomes import ended_view, outcome_fields
 from imbi_worker.queue.inspection.reader import Inspection
-from imbi_worker.queue.inspection.reading import ask, number, pairs, text, texts, when
+from imbi_worker.queue.inspection.reading import ask, number, pairs, text
 from imbi_worker.queue.inspection.views import DeadLetterView, DeliveryView, JobView, Page, State
 
 _CHUNK = 200
@@ -169,7 +170,7 @@ class _Ended:
         (found,) = await ask(
             self._inspection.redis, [("XREVRANGE", keys.OUTCOMES, end, "-", "COUNT", count)]
         )
-        entries = [(text(place), _fields(raw)) for place, raw in found]
+        entries = [(text(place), outcome_fields(raw)) for place, raw in found]
         views = await self._inspection.jobs([facts.get("job", "") for _, facts in entries])
         return [_Entry(place, _as_it_ended(facts, views)) for place, facts in entries]
 
@@ -325,11 +326,6 @@ def _once(found: Sequence[JobView]) -> tuple[JobView, ...]:
     return tuple({job.id: job for job in reversed(found)}.values())[::-1]
 
 
-def _fields(raw: Any) -> dict[str, str]:
-    """A stream entry's fields; redis-py gives a raw reply flat or as a map."""
-    return texts(raw) if isinstance(raw, dict) else texts(dict(pairs(raw)))
-
-
 def _as_it_ended(facts: dict[str, str], known: dict[str, JobView]) -> JobView | None:
     """The job as it is now, or as its last outcome tells when its hash has expired.
 
@@ -340,26 +336,4 @@ def _as_it_ended(facts: dict[str, str], known: dict[str, JobView]) -> JobView | 
         view = known[id_]
         is_current = view.state.is_terminal and view.run == (number(facts.get("run")) or 1)
         return view if is_current else None
-    try:
-        state = State(facts.get("state", ""))
-    except ValueError:
-        return None
-    return JobView(
-        id=id_,
-        handler=facts.get("handler", ""),
-        state=state,
-        project=facts.get("project", ""),
-        plugin_id=None,
-        delivery=facts.get("delivery", ""),
-        lane="",
-        seq=0,
-        ordinal=0,
-        attempts=number(facts.get("attempts")),
-        crashes=0,
-        run=number(facts.get("run")) or 1,
-        enqueued=None,
-        ended=when(facts.get("ended")),
-        reason=facts.get("reason", ""),
-        error=facts.get("error", ""),
-        reported_as=facts.get("status", ""),
-    )
+    return ended_view(facts)
