@@ -44,6 +44,7 @@ def _truth(value: Any) -> Any:
     return _TRUTHS[value]
 
 
+Count = Annotated[int, Field(ge=1, le=LARGEST_PAGE, description="Most jobs of one step.")]
 # An address holds texts only: what a number or a truth is, is said here.
 Limit = Annotated[
     int,

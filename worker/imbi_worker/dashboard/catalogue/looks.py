@@ -1,4 +1,4 @@
-"""What else there is to see over HTTP: workers, plugins with their schemas, the audit."""
+"""What else there is to see over HTTP: status, deliveries, workers, plugins, the audit."""
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
@@ -7,15 +7,16 @@ from typing import Annotated, Any, Final
 from pydantic import BeforeValidator, Field
 
 from imbi_worker.dashboard.access import Person
-from imbi_worker.dashboard.asking import PAGE, Id, Limit, Question, whole
+from imbi_worker.dashboard.asking import PAGE, Cursor, Id, Limit, Question, whole
 from imbi_worker.dashboard.desk import Desk
 from imbi_worker.dashboard.endpoint import Endpoint, TailEndpoint
-from imbi_worker.operations import audit, plugins
+from imbi_worker.operations import audit, deliveries, plugins
+from imbi_worker.operations.deliveries import Matrix
 from imbi_worker.operations.errors import operation_errors
 from imbi_worker.operations.plugins import PluginReport, PluginView
 from imbi_worker.operations.status import Status, status
 from imbi_worker.queue.inspection.audit import AuditEntry
-from imbi_worker.queue.inspection.views import WorkerView
+from imbi_worker.queue.inspection.views import DeliveryView, Page, WorkerView
 
 
 class StatusQuestion(Question):
@@ -24,6 +25,15 @@ class StatusQuestion(Question):
         BeforeValidator(whole),
         Field(ge=1, le=100, description="Most running jobs and groups."),
     ] = 20
+
+
+class DeliveriesQuestion(Question):
+    limit: Limit = PAGE
+    cursor: Cursor = None
+
+
+class DeliveryQuestion(Question):
+    delivery: Id
 
 
 class PluginQuestion(Question):
@@ -40,6 +50,14 @@ class AuditQuestion(Question):
 
 async def show_status(desk: Desk, _by: Person, asked: StatusQuestion) -> Status:
     return await status(desk.inspection, limit=asked.limit, timeout_of=desk.timeout_of)
+
+
+async def list_deliveries(desk: Desk, _by: Person, asked: DeliveriesQuestion) -> Page[DeliveryView]:
+    return await deliveries.list_deliveries(desk.inspection, limit=asked.limit, cursor=asked.cursor)
+
+
+async def show_delivery(desk: Desk, _by: Person, asked: DeliveryQuestion) -> Matrix:
+    return await deliveries.show_delivery(desk.inspection, asked.delivery)
 
 
 async def list_workers(desk: Desk, _by: Person, _asked: Question) -> tuple[WorkerView, ...]:
@@ -80,6 +98,22 @@ ENDPOINTS: Final[Sequence[Endpoint]] = (
         show_status,
         Status,
         asks=StatusQuestion,
+    ),
+    Endpoint(
+        "GET",
+        "/deliveries",
+        "Deliveries, newest first, with the state of each of their jobs.",
+        list_deliveries,
+        Page[DeliveryView],
+        asks=DeliveriesQuestion,
+    ),
+    Endpoint(
+        "GET",
+        "/deliveries/{delivery}",
+        "One delivery as the matrix of its rules and projects.",
+        show_delivery,
+        Matrix,
+        asks=DeliveryQuestion,
     ),
     Endpoint(
         "GET",

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from imbi_worker.dashboard.asking import PAGE, Cursor, Filter, Ids, Limit, Question, Reason
+from imbi_worker.dashboard.asking import PAGE, Count, Cursor, Filter, Ids, Question, Reason
 from imbi_worker.operations.control import filter_text, jobs_text
 from imbi_worker.operations.filters import parse_filter
 from imbi_worker.operations.jobs import list_jobs
@@ -18,7 +18,7 @@ class Selection(Question):
 
     jobs: Ids = None
     filter: Filter | None = None
-    limit: Limit = PAGE
+    limit: Count = PAGE
     cursor: Cursor = None
     dry_run: Annotated[bool, Field(description="Say what would happen; write nothing.")] = False
     reason: Reason

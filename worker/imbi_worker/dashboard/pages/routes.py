@@ -13,7 +13,7 @@ from imbi_worker.dashboard.access import Access
 from imbi_worker.dashboard.asking import Question
 from imbi_worker.dashboard.desk import Desk
 from imbi_worker.dashboard.markup import Content
-from imbi_worker.dashboard.pages import dead, frame, jobs, lists, overview
+from imbi_worker.dashboard.pages import dead, deliveries, frame, jobs, lists, overview
 from imbi_worker.dashboard.pages.frame import View
 from imbi_worker.dashboard.problems import Problem
 
@@ -27,6 +27,8 @@ _PAGES: Final[Mapping[str, tuple[Show, type[Question]]]] = {
     "/jobs/{job:path}": (jobs.show_one, jobs.JobPageQuestion),
     "/dead/groups": (dead.show_groups, jobs.ListQuestion),
     "/dead": (dead.show_list, dead.DeadQuestion),
+    "/deliveries/{delivery:path}": (deliveries.show_one, deliveries.DeliveryQuestion),
+    "/deliveries": (deliveries.show_list, deliveries.DeliveriesQuestion),
     "/holds": (lists.show_holds, lists.PlainQuestion),
     "/workers": (lists.show_workers, lists.PlainQuestion),
     "/plugins": (lists.show_plugins, lists.PlainQuestion),
