@@ -31,8 +31,8 @@ def test_it_starts_its_servers_ends_when_nothing_is_left_and_stops_them() -> Non
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert '"event": "worker.started"' in done.stderr
-    assert '"event": "worker.stopped"' in done.stderr
+    assert '"event":"worker.started"' in done.stderr
+    assert '"event":"worker.stopped"' in done.stderr
     assert "Traceback" not in done.stderr
 
 

@@ -49,10 +49,10 @@ class ApiIdentity:
         self._users = users
 
     def resolver(self, plugin_slugs: Sequence[str]) -> UserResolver | None:
-        able = [slug for slug in plugin_slugs if _may_know_users(slug)]
-        if self._users is None or not able:
+        if self._users is None:
             return None
-        return self._users.resolver(able)
+        # Of a service without identity plugins nobody is known; an action may ask all the same.
+        return self._users.resolver([slug for slug in plugin_slugs if _may_know_users(slug)])
 
 
 def _may_know_users(slug: str) -> bool:

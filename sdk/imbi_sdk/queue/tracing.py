@@ -55,7 +55,9 @@ def sending(queue: str, delivery: str, *, traceparent: str | None) -> Generator[
         yield Sending(None, traceparent)
         return
     propagator = _FORMAT.TraceContextTextMapPropagator()
-    parent = propagator.extract({"traceparent": traceparent}) if traceparent else None
+    # What is no text is refused by the job's own check, in better words.
+    is_text = isinstance(traceparent, str)
+    parent = propagator.extract({"traceparent": traceparent}) if is_text else None
     with _TRACE.get_tracer("imbi_sdk").start_as_current_span(
         f"send {queue}",
         context=parent,
