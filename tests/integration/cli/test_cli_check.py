@@ -1,7 +1,11 @@
 """`check` against real servers."""
 
 import json
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +14,7 @@ from station import Station
 
 from imbi_sdk.encryption import TokenEncryption
 from imbi_worker.graph import GraphAddress
+from imbi_worker.probes import Check, Health, Heartbeat
 
 
 @pytest.fixture
@@ -40,8 +45,8 @@ def evicting(healthy: Station) -> Iterator[Station]:
     policy("noeviction")
 
 
-def findings(station: Station, code: int) -> dict[str, dict[str, Any]]:
-    result = station.call("check", "--json")
+def findings(station: Station, code: int, *options: str) -> dict[str, dict[str, Any]]:
+    result = station.call("check", *options, "--json")
     assert result.exit_code == code, result.output
     return {line["check"]: line for line in map(json.loads, result.stdout.splitlines())}
 
@@ -131,3 +136,73 @@ def test_a_wrong_setting_is_a_finding(
     found = findings(healthy, 1)
     assert "IMBI_WORKER_CONCURRENCY" in found["settings"]["detail"]
     assert canary not in str(found)
+
+
+@pytest.fixture
+def heartbeat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The file of a worker that is alive and has no Redis."""
+    file = tmp_path / "heartbeat.json"
+    alive = Health((Check("event loop", is_ok=True, detail="turns"),))
+    away = Check("Redis", is_ok=False, detail="answered a claim 31 s ago")
+    graph = Check("graph", is_ok=False, detail="does not answer", counts=False)
+    Heartbeat("pod-1", time.time(), alive, Health((away, graph))).write(file)
+    monkeypatch.setenv("IMBI_WORKER_HEARTBEAT_FILE", str(file))
+    return file
+
+
+def test_a_probe_reads_the_workers_file(station: Station, heartbeat: Path) -> None:
+    """Alive, and not ready; what does not count is a warning."""
+    assert findings(station, 0, "--live") == {
+        "event loop": {"check": "event loop", "status": "ok", "detail": "turns", "hint": ""}
+    }
+    found = findings(station, 1, "--ready")
+    assert {name: line["status"] for name, line in found.items()} == {
+        "Redis": "failed",
+        "graph": "warning",
+    }
+    text = station.call("check", "--ready").stdout.splitlines()
+    assert text[0].split() == ["Redis", "failed", "answered", "a", "claim", "31", "s", "ago"]
+
+
+def test_a_probe_without_a_file_is_a_mistake(
+    station: Station, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It says which variable to set; so do two questions at once."""
+    monkeypatch.delenv("IMBI_WORKER_HEARTBEAT_FILE", raising=False)
+    result = station.call("check", "--live")
+    assert result.exit_code == 2
+    assert "IMBI_WORKER_HEARTBEAT_FILE" in result.stderr
+    assert station.call("check", "--live", "--fleet").exit_code == 2
+
+
+def test_the_fleet_is_counted_by_its_heartbeats(healthy: Station) -> None:
+    """One beats; two were asked for; and a duration that is none is a mistake."""
+    assert findings(healthy, 0, "--fleet")["fleet"]["detail"] == "1 of 1 heard of within 30 s"
+    assert findings(healthy, 1, "--fleet", "--at-least", "2")["fleet"]["status"] == "failed"
+    assert healthy.call("check", "--fleet", "--within", "soon").exit_code == 2
+
+
+def test_a_fleet_nobody_can_ask_about_is_a_failure(
+    healthy: Station, monkeypatch: pytest.MonkeyPatch, canary: str
+) -> None:
+    """Redis away, or no address at all: said so, without a password."""
+    monkeypatch.setenv("REDIS_URL", f"redis://user:{canary}@127.0.0.1:1")
+    found = findings(healthy, 1, "--fleet")["fleet"]
+    assert "Redis does not answer" in found["detail"]
+    assert canary not in str(found)
+    monkeypatch.delenv("REDIS_URL")
+    assert "REDIS_URL" in findings(healthy, 1, "--fleet")["fleet"]["detail"]
+
+
+def test_a_probe_imports_next_to_nothing() -> None:
+    """It runs every few seconds in every pod."""
+    script = (
+        "import sys, imbi_worker.cli.check\n"
+        "heavy = {'pydantic', 'redis', 'neo4j', 'aiohttp', 'structlog', 'prometheus_client',"
+        " 'opentelemetry', 'imbi_sdk'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run(  # noqa: S603 - a script of our own
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout == "[]\n"

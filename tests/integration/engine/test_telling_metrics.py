@@ -22,6 +22,10 @@ async def worker(room: Room) -> AsyncIterator[Watched]:
         yield worker
 
 
+# What a connection says when it opens, and what resets the statistics.
+CONNECTING = ("cmdstat_client", "cmdstat_hello", "cmdstat_config", "cmdstat_select")
+
+
 def attempts(outcome: str, plugin: str = "probe", action: str = "act") -> str:
     labels = f'action="{action}",outcome="{outcome}",plugin="{plugin}"'
     return f"imbi_worker_attempts_total{{{labels}}}"
@@ -153,6 +157,28 @@ async def test_a_hundred_scrapes_at_once_cost_one(room: Room, worker: Watched) -
     after = (await room.redis.info("commandstats"))["cmdstat_zcount"]["calls"]
     per_reading = 4
     assert after - before <= 5 * per_reading
+
+
+async def test_a_scrape_asks_redis_as_much_for_many_jobs_as_for_one(room: Room) -> None:
+    """Counts and firsts of indexes, whatever waits: no keys are listed and no ranges read."""
+
+    async def asked() -> dict[str, int]:
+        stats = await room.redis.info("commandstats")
+        return {name: figures["calls"] for name, figures in stats.items()}
+
+    async with watched(room) as worker:
+        worker.engine.drain()
+        spent = []
+        for delivery, jobs_ in (("d1", 1), ("d2", 500)):
+            await room.enqueue(*({} for _ in range(jobs_)), delivery=delivery, project=delivery)
+            await room.redis.config_resetstat()
+            assert await worker.figures()
+            found = await asked()
+            spent.append({name: calls for name, calls in found.items() if "config" not in name})
+            fresh = asyncio.get_running_loop().time() + 0.6
+            await until(lambda fresh=fresh: asyncio.get_running_loop().time() > fresh)
+    assert spent[0] == spent[1]
+    assert not {"cmdstat_scan", "cmdstat_keys", "cmdstat_zrangebyscore"} & set(spent[0])
 
 
 async def test_a_scrape_while_redis_is_away_tells_what_is_known(valkey: Valkey) -> None:
