@@ -445,7 +445,9 @@ async def test_the_setting_is_the_switch(
     """A worker that is built from the environment does as its operator says."""
     monkeypatch.setenv("IMBI_WORKER_GATEWAY_COMPAT", str(is_on).lower())
     (case,) = (one for one in CASES if one.name.endswith("the blob is empty"))
-    dispatcher = wiring._dispatcher(Settings.load(), stage.graph(case), stage.redactor)
+    settings = Settings.load()
+    telemetry = wiring._telemetry(settings, None)
+    dispatcher = wiring._dispatcher(settings, stage.graph(case), stage.redactor, telemetry)
     expected = case.compat if is_on else case.worker
     assert read_as(await stage.run(case, dispatcher), expected) == expected
 
