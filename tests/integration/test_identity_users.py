@@ -159,8 +159,10 @@ async def test_only_plugins_that_may_know_users_are_asked(
     assert resolve is not None
     assert await resolve("90211") == "mara@tidewater.example"
     assert len(api.requests) == 2
-    assert directory.resolver(["github-commit-sync"]) is None
-    assert directory.resolver([]) is None
+    nobody = directory.resolver(["github-commit-sync"])
+    assert nobody is not None
+    assert await nobody("90211") is None
+    assert len(api.requests) == 2
     assert ApiIdentity(None).resolver(["github"]) is None
 
 
