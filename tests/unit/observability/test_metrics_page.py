@@ -59,8 +59,8 @@ def test_what_is_declared_is_exported_and_nothing_else() -> None:
     """Names, kinds, texts and labels, of worker, queue and gateway together."""
     counts = counting()
     counts.watch(lambda: VITALS)
-    counts.ended(HANDLER, "succeeded", timedelta(seconds=1))
-    counts.finished(HANDLER, "succeeded", 1.0)
+    counts.of(HANDLER).ended("succeeded", 1.0)
+    counts.of(HANDLER).finished("succeeded", 1.0)
     queue = QueueCollector()
     queue.figures = QueueFigures(
         "imbi:queue", QueueStats(NOW, 0, 0, 0, 0, 0, 0, 0, {}), (), (), timedelta()

@@ -24,7 +24,7 @@ CLAIMED = ClaimedJob(id="j1", token="t", body=b"", event=b"", enqueued_at=NOW, r
 def after(verdict: Verdict | None, ending: Ending | None = None) -> dict[tuple[str, ...], float]:
     """What one attempt leaves behind."""
     counts = counting()
-    account = Telemetry(counts).begins(attempt(), SECOND)
+    account = Telemetry(counts).begins(attempt(), 5)
     if ending is None:
         assert verdict is not None
         ending = settle(
@@ -139,7 +139,7 @@ def test_a_defect_of_the_worker_is_called_so() -> None:
 def test_a_lost_lease_is_counted_as_lost() -> None:
     """Whatever the action came to afterwards."""
     counts = counting()
-    account = Telemetry(counts).begins(attempt(), SECOND)
+    account = Telemetry(counts).begins(attempt(), 5)
     account.lost()
     account.ended(Ending("j1", "t", "succeeded"), Verdict(Succeeded(), SECOND))
     assert samples(counts)[attempts("lost")] == 1
@@ -172,7 +172,7 @@ def test_a_tracer_that_fails_ends_no_job(monkeypatch: pytest.MonkeyPatch) -> Non
             raise RuntimeError
 
     counts = counting()
-    account = Telemetry(counts, Broken()).begins(replace(attempt(), number=2), SECOND)  # type: ignore[arg-type]  # broken on purpose
+    account = Telemetry(counts, Broken()).begins(replace(attempt(), number=2), 5)  # type: ignore[arg-type]  # broken on purpose
     assert account.ids == {}
     account.ended(Ending("j1", "t", "succeeded"), Verdict(Succeeded(), SECOND))
     assert samples(counts)[attempts("succeeded")] == 1

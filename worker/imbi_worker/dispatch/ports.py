@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import Literal, Protocol, TypeAlias
 
 from imbi_sdk.actions import CallableKind, UnfitCallable
@@ -75,7 +74,7 @@ Fetch: TypeAlias = Literal["ok", "cached", "missing", "decrypt_error", "unavaila
 class FetchObserver(Protocol):
     """Hears how the credentials of an attempt were come by. Never raises."""
 
-    def __call__(self, result: Fetch, took: timedelta) -> None: ...
+    def __call__(self, result: Fetch, took_seconds: float) -> None: ...
 
 
 class Identity(Protocol):

@@ -3,7 +3,6 @@
 import asyncio
 from copy import deepcopy
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import Any, Final
 
 from imbi_sdk.attempt import Dead, DeathReason, Settled, Standing, Supplies, defer
@@ -93,8 +92,7 @@ class JobSupply:
     def _tell(self, began: float) -> None:
         on_fetch = self.sources.on_fetch
         if on_fetch is not None and self.job.plugin_id is not None:
-            took = asyncio.get_running_loop().time() - began
-            on_fetch(self._fetch, timedelta(seconds=took))
+            on_fetch(self._fetch, asyncio.get_running_loop().time() - began)
 
 
 def _refuse_foreign(record: PluginRecord | None, job: ActionJob, slug: str) -> None:

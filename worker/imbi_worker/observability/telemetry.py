@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime
 from typing import Final
 
 import structlog
@@ -11,10 +11,9 @@ from opentelemetry.trace import Span
 from imbi_sdk.attempt import Dead, Deferred, Retry, Verdict
 from imbi_worker.dispatch import Attempt
 from imbi_worker.dispatch.supplies import GRAPH_AWAY
-from imbi_worker.observability import metrics
 from imbi_worker.observability.attempt_traces import AttemptTraces, close, ids_of
 from imbi_worker.observability.error_classes import class_of_death, error_class
-from imbi_worker.observability.worker_metrics import WorkerMetrics
+from imbi_worker.observability.worker_metrics import HandlerCounts, WorkerMetrics
 from imbi_worker.queue.finishing import Ending
 from imbi_worker.queue.witness import NO_IDS, Account
 
@@ -30,23 +29,22 @@ class Telemetry:
         self.counts = counts
         self._traces = traces
 
-    def begins(self, attempt: Attempt, waited: timedelta) -> Account:
-        self.counts.begun(waited)
-        return _Account(self.counts, attempt, self._span(attempt))
+    def begins(self, attempt: Attempt, waited_ms: int) -> Account:
+        self.counts.begun(waited_ms / 1000)
+        span = None if self._traces is None else self._span(self._traces, attempt)
+        return _Account(self.counts.of(attempt.job.handler), attempt.enqueued_at, span)
 
     def refused(self, ending: Ending) -> None:
         # What the job says of itself is not to be believed, its handler neither.
-        self.counts.ended(metrics.OTHER, "dead", None)
-        self.counts.failed(metrics.OTHER, class_of_death(ending.reason))
+        self.counts.others.ended("dead", None)
+        self.counts.others.failed(class_of_death(ending.reason))
 
     def redis_failed(self) -> None:
         self.counts.redis_failed()
 
-    def _span(self, attempt: Attempt) -> Span | None:
-        if self._traces is None:
-            return None
+    def _span(self, traces: AttemptTraces, attempt: Attempt) -> Span | None:
         try:
-            return self._traces.open(attempt)
+            return traces.open(attempt)
         except Exception as error:  # noqa: BLE001 - a sampler of the operator's must end no job
             _LOG.warning("trace.failed", error=type(error).__name__)
             return None
@@ -55,11 +53,11 @@ class Telemetry:
 class _Account:
     """One attempt, from its begin to its first ending."""
 
-    __slots__ = ("_attempt", "_counts", "_has_ended", "_span")
+    __slots__ = ("_counts", "_enqueued_at", "_has_ended", "_span")
 
-    def __init__(self, counts: WorkerMetrics, attempt: Attempt, span: Span | None) -> None:
+    def __init__(self, counts: HandlerCounts, enqueued_at: datetime, span: Span | None) -> None:
         self._counts = counts
-        self._attempt = attempt
+        self._enqueued_at = enqueued_at
         self._span = span
         self._has_ended = False
 
@@ -71,42 +69,46 @@ class _Account:
         if self._has_ended:
             return
         self._has_ended = True
-        counts, handler = self._counts, self._attempt.job.handler
         if ending.kind in _DEFERRED:
-            counts.deferred(handler, _deferral(verdict))
+            self._counts.deferred(_deferral(verdict))
             self._close("deferred")
         elif ending.kind in _FAILED:
             self._fail(ending, verdict)
         else:
-            counts.ended(handler, ending.kind, None if verdict is None else verdict.duration)
+            self._counts.ended(ending.kind, _seconds(verdict))
             self._finish(ending.kind)
             self._close(ending.kind)
 
     def lost(self) -> None:
         if not self._has_ended:
             self._has_ended = True
-            self._counts.ended(self._attempt.job.handler, "lost", None)
+            self._counts.ended("lost", None)
             self._close("lost")
 
     def _fail(self, ending: Ending, verdict: Verdict | None) -> None:
-        counts, handler = self._counts, self._attempt.job.handler
         outcome = None if verdict is None else verdict.outcome
         is_timeout = isinstance(outcome, Retry | Dead) and outcome.is_timeout
         name, failure = "timeout" if is_timeout else ending.kind, error_class(verdict)
-        counts.ended(handler, name, None if verdict is None else verdict.duration)
-        counts.failed(handler, failure)
+        self._counts.ended(name, _seconds(verdict))
+        self._counts.failed(failure)
         # An abandoned action may still run when its job is as good as dead.
         if ending.kind == "dead" or isinstance(outcome, Dead):
             self._finish("dead")
         self._close(name, error_class=failure, error=ending.error)
 
     def _finish(self, kind: str) -> None:
-        took = time.time() - self._attempt.enqueued_at.timestamp()
-        self._counts.finished(self._attempt.job.handler, kind, took)
+        self._counts.finished(kind, time.time() - self._enqueued_at.timestamp())
 
     def _close(self, outcome: str, *, error_class: str = "", error: str = "") -> None:
         if self._span is not None:
             close(self._span, outcome, error_class=error_class, error=error)
+
+
+def _seconds(verdict: Verdict | None) -> float | None:
+    """How long the action ran, if it was called."""
+    if verdict is None or verdict.duration is None:
+        return None
+    return verdict.duration.total_seconds()
 
 
 def _deferral(verdict: Verdict | None) -> str:

@@ -19,7 +19,7 @@ _FIELDS = 5
 class ClaimedJob:
     """One job under our lease: its bytes and what its hash says, nothing verified yet.
 
-    *waited* is how long it could have run and did not: no worker was free, or none had its
+    *waited_ms* is how long it could have run and did not: no worker was free, or none had its
     plugin. Waits that are meant (a lane, a retry, a hold) are no part of it.
     """
 
@@ -29,7 +29,7 @@ class ClaimedJob:
     event: bytes = field(repr=False)
     enqueued_at: datetime
     run: int
-    waited: timedelta = timedelta()
+    waited_ms: int = 0
     attempts: int = 0
     crashes: int = 0
     first_failed_at: datetime | None = None
@@ -153,14 +153,9 @@ def _job(fields: Sequence[bytes], events: Mapping[bytes, bytes], at_ms: int) -> 
         event=events.get(event, b""),
         enqueued_at=moment(enqueued or 0),
         run=int(run or 1),
-        waited=_since(max(float(due), float(enqueued or at_ms)), at_ms),
+        waited_ms=max(0, at_ms - max(int(due), int(enqueued or at_ms))),
     )
     return replace(job, **_past(past)) if past else job
-
-
-def _since(due_ms: float, at_ms: int) -> timedelta:
-    # A score is anybody's number: stock arq clients set it back to have a job looked at.
-    return timedelta(milliseconds=max(0.0, at_ms - due_ms))
 
 
 def _past(figures: Sequence[str]) -> dict[str, Any]:

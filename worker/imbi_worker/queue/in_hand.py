@@ -25,6 +25,7 @@ from imbi_worker.dispatch import Attempt, Dispatcher
 from imbi_worker.queue.claims import SCRIPTS, ClaimedJob
 from imbi_worker.queue.finishing import Ending, Finisher
 from imbi_worker.queue.intake import Intake
+from imbi_worker.queue.kept_lines import LINES, NO_LINES
 from imbi_worker.queue.leases import Lease, Watchdog
 from imbi_worker.queue.settlement import settle
 from imbi_worker.queue.telling import bind, tell
@@ -225,8 +226,8 @@ class JobsInHand:
         if isinstance(attempt, Dead):
             self._end(job, self._ending(claimed, attempt, None))
             return
-        job.account = self._witness.begins(attempt, claimed.waited)
-        bind(attempt, job.account.ids)
+        job.account = self._witness.begins(attempt, claimed.waited_ms)
+        bind(attempt, job.account.ids, worker=self._worker)
         limits = self._dispatcher.limits(attempt.job.handler)
         until = time.monotonic() + (limits.longest + _MARGIN).total_seconds()
         self._watchdog.hold(claimed.id, Lease(claimed.token, until))
@@ -301,7 +302,14 @@ class JobsInHand:
 
     def _ending(self, claimed: ClaimedJob, outcome: Outcome, duration: timedelta | None) -> Ending:
         now = datetime.now(UTC)
-        return settle(claimed, outcome, duration=duration, worker=self._worker, ended_at=now)
+        return settle(
+            claimed,
+            outcome,
+            duration=duration,
+            worker=self._worker,
+            ended_at=now,
+            lines=LINES.get(NO_LINES),
+        )
 
 
 def _under(claimed: ClaimedJob, held: _InHand) -> Ending:

@@ -1,7 +1,6 @@
 """What an engine tells of its work while it does it; who listens is none of its business."""
 
 from collections.abc import Mapping
-from datetime import timedelta
 from types import MappingProxyType
 from typing import Final, Protocol
 
@@ -35,7 +34,7 @@ class Account(Protocol):
 class Witness(Protocol):
     """Hears of attempts, on the loop's thread. Never raises: a job must not end by it."""
 
-    def begins(self, attempt: Attempt, waited: timedelta) -> Account:
+    def begins(self, attempt: Attempt, waited_ms: int) -> Account:
         """Called in the attempt's own task, so that what it makes current there stays there."""
         ...
 
@@ -63,7 +62,7 @@ class NoWitness:
 
     _account: Final = _NoAccount()
 
-    def begins(self, attempt: Attempt, waited: timedelta) -> Account:  # noqa: ARG002 - the port's signature
+    def begins(self, attempt: Attempt, waited_ms: int) -> Account:  # noqa: ARG002 - the port's signature
         return self._account
 
     def refused(self, ending: Ending) -> None:

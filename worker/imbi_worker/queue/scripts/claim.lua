@@ -175,6 +175,7 @@ local function is_ready(id, h)
     return false
 end
 
+-- *due* is a score, and so anybody's number: a stock client sets it back, even to -inf.
 local function lease_out(id, h, body, due)
     taken = taken + 1
     local token = worker .. '/' .. number .. '/' .. taken
@@ -185,9 +186,9 @@ local function lease_out(id, h, body, due)
     score(id, ends)
     if h.unresolved ~= '' then
         redis.call('HDEL', JOB .. id, 'unresolved')
-        due = tonumber(h.unresolved) and h.unresolved or due
+        due = tonumber(h.unresolved) or due
     end
-    hand_out(id, h, token, body, due)
+    hand_out(id, h, token, body, int(math.max(0, tonumber(due))))
     return token
 end
 

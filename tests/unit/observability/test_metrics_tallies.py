@@ -1,18 +1,18 @@
-"""The histogram of the hot path: exact counts, in the text that Prometheus reads."""
+"""What the hot path counts with: exact, in the text that Prometheus reads."""
 
 import re
 
 from prometheus_client import CollectorRegistry, generate_latest
 
-from imbi_worker.observability.histogram import Histogram
 from imbi_worker.observability.metrics import Metric
+from imbi_worker.observability.tallies import Histogram, Tallies
 
 METRIC = Metric("x_seconds", "histogram", "worker", "A test's.", ("kind",), (0.1, 1, 10))
 
 
-def lines(histogram: Histogram) -> list[str]:
+def lines(family: Histogram | Tallies) -> list[str]:
     registry = CollectorRegistry()
-    registry.register(histogram)
+    registry.register(family)
     text = generate_latest(registry).decode()
     return [line for line in text.splitlines() if not line.startswith("#")]
 
@@ -44,3 +44,11 @@ def test_a_child_nothing_fell_into_is_all_zero() -> None:
     histogram = Histogram(METRIC)
     histogram.child("a")
     assert {re.sub(r".* ", "", line) for line in lines(histogram)} == {"0.0"}
+
+
+def test_a_counter_counts_by_its_labels() -> None:
+    """Under the name that ends in `_total`, from 0 on."""
+    tallies = Tallies(Metric("x_total", "counter", "worker", "A test's.", ("kind",)))
+    tallies.child("a").count += 2
+    assert tallies.child("b") is tallies.child("b")
+    assert lines(tallies) == ['x_total{kind="a"} 2.0', 'x_total{kind="b"} 0.0']

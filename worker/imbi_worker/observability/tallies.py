@@ -1,8 +1,8 @@
-"""A histogram for the hot path: an observation is 0.1 us and no lock, for one writing thread.
+"""Counters and histograms for the hot path: 0.1 us each and no lock, for one writing thread.
 
-prometheus-client's own takes a lock twice and walks its buckets, 0.6 us. Here the loop's
-thread alone writes; a scrape on another one may see a bucket without its share of the sum,
-which the next scrape mends.
+prometheus-client's own take a lock, a histogram two of them, and walk their buckets: 0.3 and
+0.6 us. Here the loop's thread alone writes; a scrape on another one may see a bucket without
+its share of the sum, which the next scrape mends.
 """
 
 from bisect import bisect_left
@@ -10,11 +10,45 @@ from collections.abc import Iterator, Sequence
 from math import inf
 from typing import Final
 
-from prometheus_client.core import HistogramMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
 
 from imbi_worker.observability import metrics
 
 _LAST: Final = "+Inf"
+
+
+class Tally:
+    """One child of a counter."""
+
+    __slots__ = ("count",)
+
+    def __init__(self) -> None:
+        self.count = 0
+
+
+class Tallies:
+    """A declared counter with its children, by the values of its labels."""
+
+    def __init__(self, metric: metrics.Metric) -> None:
+        self._metric = metric
+        self._children: dict[tuple[str, ...], Tally] = {}
+
+    def child(self, *labels: str) -> Tally:
+        """The child of *labels*; keep it, this looks it up."""
+        return self._children.setdefault(labels, Tally())
+
+    def describe(self) -> Iterator[Metric]:
+        """What a registry asks when the collector is registered."""
+        yield CounterMetricFamily(self._metric.name, self._metric.text, labels=self._metric.labels)
+
+    def collect(self) -> Iterator[Metric]:
+        """What a scrape gets."""
+        family = CounterMetricFamily(
+            self._metric.name, self._metric.text, labels=self._metric.labels
+        )
+        for labels, child in list(self._children.items()):
+            family.add_metric(labels, child.count)
+        yield family
 
 
 class Observations:
