@@ -98,6 +98,8 @@ def _listen(host: str, port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind(address)
+        # So that nobody who reads the address comes too early.
+        listener.listen()
     except OSError:
         listener.close()
         raise

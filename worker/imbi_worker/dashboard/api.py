@@ -76,9 +76,9 @@ class Api:
     def _tailing(self, endpoint: TailEndpoint) -> Answering:
         async def answer(request: Request) -> Response:
             self._person(request)
-            asking.of_address(asking.Question, request)
+            asked = asking.of_address(endpoint.asks, request)
             place = tails.place_of(request.headers.get("last-event-id"))
-            return self._tails.open(endpoint.tail(self._desk, place))
+            return self._tails.open(endpoint.tail(self._desk, asked, place))
 
         return answer
 

@@ -9,7 +9,9 @@ from imbi_worker.dashboard.asking import Question
 from imbi_worker.dashboard.desk import Desk
 
 Work: TypeAlias = Callable[[Desk, Person, Any], Awaitable[object]]
-Tail: TypeAlias = Callable[[Desk, str | None], AsyncGenerator[Any, None]]
+# Each with the id to go on from.
+Entries: TypeAlias = AsyncGenerator[tuple[str, object], None]
+Tail: TypeAlias = Callable[[Desk, Any, str | None], Entries]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,7 @@ class TailEndpoint:
     summary: str
     tail: Tail
     answer: Any
+    asks: type[Question] = Question
 
     @property
     def name(self) -> str:

@@ -130,7 +130,10 @@ def _tail(tail: TailEndpoint, shapes: Shapes) -> dict[str, Any]:
         "operationId": tail.name,
         "summary": tail.summary,
         "description": f"Server-sent events; the data of each is a {shape}.",
-        "parameters": [{"name": "Last-Event-ID", "in": "header", "required": False, **event}],
+        "parameters": [
+            *_parameters(tail.path, tail.asks),
+            {"name": "Last-Event-ID", "in": "header", "required": False, **event},
+        ],
         "responses": {
             "200": {"description": "Events, until the client goes.", "content": content},
             **{str(status): _problem(status) for status in (*_ALWAYS, 429)},

@@ -10,11 +10,12 @@ import re
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from datetime import timedelta
-from typing import Any, Final
+from typing import Final
 
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
+from imbi_worker.dashboard.endpoint import Entries
 from imbi_worker.dashboard.problems import Problem
 from imbi_worker.operations.errors import OperationError
 from imbi_worker.operations.json_form import plain
@@ -34,7 +35,7 @@ class Tails:
         self._longest = longest
         self._open = 0
 
-    def open(self, entries: AsyncGenerator[Any, None]) -> StreamingResponse:
+    def open(self, entries: Entries) -> StreamingResponse:
         """The response that streams *entries*, each with an ``id``.
 
         :raises Problem: so many are open already
@@ -67,9 +68,7 @@ class _Tail(StreamingResponse):
             self._on_end()
 
 
-async def _events(
-    entries: AsyncGenerator[Any, None], longest: timedelta
-) -> AsyncGenerator[str, None]:
+async def _events(entries: Entries, longest: timedelta) -> AsyncGenerator[str, None]:
     try:
         async with asyncio.timeout(longest.total_seconds()):
             async with aclosing(_with_heartbeat(entries)) as lines:
@@ -83,7 +82,7 @@ async def _events(
         yield f"event: problem\ndata: {json.dumps({'detail': error.message})}\n\n"
 
 
-async def _with_heartbeat(entries: AsyncGenerator[Any, None]) -> AsyncGenerator[str, None]:
+async def _with_heartbeat(entries: Entries) -> AsyncGenerator[str, None]:
     """Each entry as an event, and a comment in long silences: proxies cut what is still."""
     coming = asyncio.ensure_future(anext(entries, None))
     try:
@@ -92,10 +91,11 @@ async def _with_heartbeat(entries: AsyncGenerator[Any, None]) -> AsyncGenerator[
             if not done:
                 yield ": still here\n\n"
                 continue
-            entry = coming.result()
-            if entry is None:
+            found = coming.result()
+            if found is None:
                 return
-            yield f"id: {entry.id}\ndata: {json.dumps(plain(entry))}\n\n"
+            place, value = found
+            yield f"id: {place}\ndata: {json.dumps(plain(value))}\n\n"
             coming = asyncio.ensure_future(anext(entries, None))
     finally:
         # redis-py 5.3 on Python 3.11 can lose a cancel, and would wait on for ever.

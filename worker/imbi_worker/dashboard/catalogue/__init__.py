@@ -12,4 +12,4 @@ ENDPOINTS: Final[Sequence[Endpoint]] = (
     *dead.ENDPOINTS,
     *jobs.ENDPOINTS,
 )
-TAILS: Final[Sequence[TailEndpoint]] = looks.TAILS
+TAILS: Final[Sequence[TailEndpoint]] = (*jobs.TAILS, *looks.TAILS)

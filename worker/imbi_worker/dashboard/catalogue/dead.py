@@ -110,7 +110,7 @@ async def discard_dead_letters(desk: Desk, by: Person, asked: DeadSelection) -> 
 async def _chosen(desk: Desk, asked: DeadSelection) -> Selected:
     """A group has no cursor: what was replayed or discarded has left it."""
     if asked.group is None:
-        return await selected(desk.inspection, asked, state=State.DEAD)
+        return await selected(desk.inspection, asked, states=(State.DEAD,))
     if asked.filter is None:
         raise Problem("invalid-input", 400, "A group goes with a filter, which may be empty.")
     ids = await dead_groups.members(desk.inspection, asked.group, parse_filter(asked.filter))

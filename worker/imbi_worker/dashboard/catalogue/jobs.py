@@ -11,7 +11,7 @@ from imbi_worker.dashboard.access import Person, Role
 from imbi_worker.dashboard.asking import PAGE, Cursor, Filter, Flag, Id, Limit, Question
 from imbi_worker.dashboard.catalogue.selection import Selection, selected
 from imbi_worker.dashboard.desk import Desk
-from imbi_worker.dashboard.endpoint import Endpoint
+from imbi_worker.dashboard.endpoint import Endpoint, Entries, TailEndpoint
 from imbi_worker.dashboard.problems import Problem
 from imbi_worker.operations import jobs
 from imbi_worker.operations.control import Change, Verb, change
@@ -19,13 +19,18 @@ from imbi_worker.operations.explanation import Explanation, explain
 from imbi_worker.operations.filters import parse_filter
 from imbi_worker.operations.holds import mandate
 from imbi_worker.operations.jobs import JobReport
-from imbi_worker.queue.inspection.views import JobView, Page
+from imbi_worker.queue.inspection.listing import JobFilter
+from imbi_worker.queue.inspection.views import JobView, Page, State
 
 
 class JobsQuestion(Question):
     filter: Filter = ""
     limit: Limit = PAGE
     cursor: Cursor = None
+
+
+class TailQuestion(Question):
+    filter: Filter = ""
 
 
 class JobQuestion(Question):
@@ -65,16 +70,29 @@ async def explain_job(desk: Desk, _by: Person, asked: JobQuestion) -> Explanatio
     return await explain(desk.inspection, asked.job)
 
 
+def tail_jobs(desk: Desk, asked: TailQuestion, after: str | None) -> Entries:
+    """A filter that cannot be read is refused before the stream begins."""
+    return _ends(desk, parse_filter(asked.filter), after)
+
+
+async def _ends(desk: Desk, wanted: JobFilter, after: str | None) -> Entries:
+    async with aclosing(jobs.coming_ends(desk.inspection, wanted, after=after)) as ends:
+        async for end in ends:
+            yield end.place, end.job
+
+
 async def cancel_jobs(desk: Desk, by: Person, asked: Selection) -> Changes:
-    return await _change(desk, by, asked, "cancel")
+    return await _change(desk, by, asked, "cancel", (State.WAITING, State.RUNNING))
 
 
 async def run_jobs_now(desk: Desk, by: Person, asked: Selection) -> Changes:
-    return await _change(desk, by, asked, "run now")
+    return await _change(desk, by, asked, "run now", (State.WAITING,))
 
 
-async def _change(desk: Desk, by: Person, asked: Selection, verb: Verb) -> Changes:
-    found = await selected(desk.inspection, asked)
+async def _change(
+    desk: Desk, by: Person, asked: Selection, verb: Verb, states: Sequence[State]
+) -> Changes:
+    found = await selected(desk.inspection, asked, states=states)
     permit = mandate(by.actor, asked.reason, looks_only=asked.dry_run)
     done: list[Change] = []
     steps = change(desk.inspection, verb, found.ids, permit, scope=found.scope)
@@ -127,4 +145,7 @@ ENDPOINTS: Final[Sequence[Endpoint]] = (
         JobReport,
         asks=JobReportQuestion,
     ),
+)
+TAILS: Final[Sequence[TailEndpoint]] = (
+    TailEndpoint("/jobs/tail", "Jobs as they end.", tail_jobs, JobView, asks=TailQuestion),
 )

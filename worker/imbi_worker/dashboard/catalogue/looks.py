@@ -1,6 +1,6 @@
 """What else there is to see over HTTP: status, deliveries, workers, plugins, the audit."""
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import Sequence
 from contextlib import aclosing
 from typing import Annotated, Any, Final
 
@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field
 from imbi_worker.dashboard.access import Person
 from imbi_worker.dashboard.asking import PAGE, Cursor, Id, Limit, Question, whole
 from imbi_worker.dashboard.desk import Desk
-from imbi_worker.dashboard.endpoint import Endpoint, TailEndpoint
+from imbi_worker.dashboard.endpoint import Endpoint, Entries, TailEndpoint
 from imbi_worker.operations import audit, deliveries, plugins
 from imbi_worker.operations.deliveries import Matrix
 from imbi_worker.operations.errors import operation_errors
@@ -81,13 +81,13 @@ async def list_audit(desk: Desk, _by: Person, asked: AuditQuestion) -> tuple[Aud
     return await audit.newest(desk.inspection, limit=asked.limit)
 
 
-async def tail_audit(desk: Desk, after: str | None) -> AsyncGenerator[AuditEntry, None]:
+async def tail_audit(desk: Desk, _asked: Question, after: str | None) -> Entries:
     if after is None:
         newest = await audit.newest(desk.inspection, limit=1)
         after = newest[-1].id if newest else "0-0"
     async with aclosing(audit.coming(desk.inspection, after=after)) as entries:
         async for entry in entries:
-            yield entry
+            yield entry.id, entry
 
 
 ENDPOINTS: Final[Sequence[Endpoint]] = (

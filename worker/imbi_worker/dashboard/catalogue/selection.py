@@ -1,5 +1,6 @@
 """Which jobs a change is for: named one by one, or a page of what a filter names."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated
 
@@ -7,6 +8,7 @@ from pydantic import Field, model_validator
 
 from imbi_worker.dashboard.asking import PAGE, Count, Cursor, Filter, Ids, Question, Reason
 from imbi_worker.operations.control import filter_text, jobs_text
+from imbi_worker.operations.errors import InvalidInput
 from imbi_worker.operations.filters import parse_filter
 from imbi_worker.operations.jobs import list_jobs
 from imbi_worker.queue.inspection import Inspection
@@ -40,13 +42,28 @@ class Selected:
 
 
 async def selected(
-    inspection: Inspection, asked: Selection, *, state: State | None = None
+    inspection: Inspection, asked: Selection, *, states: Sequence[State]
 ) -> Selected:
-    """The jobs that are meant, of one *state* where only such can be changed."""
+    """The jobs that are meant; of a filter's those of *states*, one state after the other.
+
+    :raises InvalidInput: the filter names another state, or the cursor is from elsewhere
+    """
     if asked.jobs is not None:
         return Selected(asked.jobs, jobs_text(asked.jobs), None)
-    filtered = parse_filter(asked.filter or "")
-    if state is not None:
-        filtered = replace(filtered, state=state)
-    page = await list_jobs(inspection, filtered, limit=asked.limit, cursor=asked.cursor)
-    return Selected(tuple(job.id for job in page.items), filter_text(filtered), page.cursor)
+    wanted = parse_filter(asked.filter or "")
+    if wanted.state is not None and wanted.state not in states:
+        raise InvalidInput(f"Of jobs that are {wanted.state} none can be changed so.")
+    left = [wanted.state] if wanted.state is not None else list(states)
+    # The next page begins in one of the states, there at the list's own cursor.
+    name, _, place = (asked.cursor or f"{left[0]}/").partition("/")
+    if name not in left:
+        hint = "Leave the cursor out to begin at the top."
+        raise InvalidInput("The cursor is from another list.", hint)
+    here, *later = left[left.index(State(name)) :]
+    page = await list_jobs(
+        inspection, replace(wanted, state=here), limit=asked.limit, cursor=place or None
+    )
+    following = f"{here}/{page.cursor}" if page.cursor else None
+    if following is None and later:
+        following = f"{later[0]}/"
+    return Selected(tuple(job.id for job in page.items), filter_text(wanted), following)
