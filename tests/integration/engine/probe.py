@@ -1,6 +1,7 @@
 """A plugin whose actions do what tests ask of them, and tell what happened."""
 
 import asyncio
+import logging
 import sys
 import time
 from collections import Counter
@@ -35,6 +36,7 @@ class Config(BaseModel):
     does: str = "return"
     seconds: float = 0.0
     fails: int = 0
+    says: str = ""
 
 
 _TRIES: Counter[str] = Counter()
@@ -69,6 +71,8 @@ async def act(
 
 async def _do(config: Config) -> None:
     _TRIES[config.label] += 1
+    if config.says:
+        logging.getLogger("probe").warning("%s %d", config.says, _TRIES[config.label])
     if _TRIES[config.label] <= config.fails:
         raise UpstreamError("answered 503")
     await _DEEDS[config.does](config)

@@ -24,6 +24,7 @@ def show_report(report: JobReport, output: Output, *, with_event: bool) -> None:
     if report.attempts:
         output.heading("Attempts")
         _attempts(report.attempts, output)
+        _lines(report.attempts, output)
     if report.context:
         output.heading("Context")
         output.facts((name, str(value)) for name, value in report.context.items())
@@ -73,6 +74,18 @@ def _attempts(attempts: Sequence[AttemptView], output: Output) -> None:
         for one in attempts
     ]
     output.table(("RUN.NO", "OUTCOME", "ENDED", "TOOK", "RETRY IN", "WORKER", "ERROR"), rows)
+
+
+def _lines(attempts: Sequence[AttemptView], output: Output) -> None:
+    for one in attempts:
+        if not one.lines:
+            continue
+        output.heading(f"Log of attempt {one.run}.{one.number}")
+        if one.lines_left_out:
+            output.prose(f"… {one.lines_left_out:,} earlier lines were not kept.")
+        for line in one.lines:
+            parts = (moment(line.at), line.level, line.logger, line.text)
+            output.prose("  ".join(part for part in parts if part))
 
 
 def _span(duration: timedelta | None) -> str:

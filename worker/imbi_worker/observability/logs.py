@@ -27,9 +27,11 @@ from imbi_worker.queue.telling import EVENTS, JOB_FIELDS, STARTED
 # cel-python 0.5 every value of an event that it looks at, at DEBUG.
 _QUIET = ("arq", "celpy", "neo4j", "aiohttp.access", "httpx", "httpcore")
 # Fields the worker fills with words of its own; everything else passes the redactor.
-_OURS = frozenset({"timestamp", "level", "logger", "hint", "outcome", "next_retry_at"})
+# What structlog passes along for its own use, and takes off before a line is written.
+_META = frozenset({"_record", "_from_structlog"})
+_OURS = _META | {"timestamp", "level", "logger", "hint", "outcome", "next_retry_at"}
 _OUR_EVENTS = frozenset({*EVENTS.values(), STARTED})
-_NOT_SHOWN = frozenset({"event", "timestamp", "level", "logger"})
+_NOT_SHOWN = _META | {"event", "timestamp", "level", "logger"}
 _SERVICE = "imbi-worker"
 _VERSION = version(_SERVICE)
 # Lines of the machinery around an action are not its own.

@@ -2,12 +2,13 @@
 
 from datetime import datetime, timedelta
 from functools import partial
-from typing import assert_never
+from typing import Any, assert_never
 
 from imbi_sdk.attempt.outcome import Dead, Deferred, Outcome, Retry, Skipped, Succeeded
 from imbi_sdk.queue.wire import dump
 from imbi_worker.queue.claims import ClaimedJob
 from imbi_worker.queue.finishing import Ending
+from imbi_worker.queue.kept_lines import NO_LINES, Lines
 
 
 def settle(
@@ -17,8 +18,9 @@ def settle(
     duration: timedelta | None,
     worker: str,
     ended_at: datetime,
+    lines: Lines = NO_LINES,
 ) -> Ending:
-    """What to write for *outcome*, its attempt record included.
+    """What to write for *outcome*, its attempt record and the *lines* of its log included.
 
     A deferral counts no attempt and leaves no record; neither does a death before the
     action was called use up a number, but it is recorded.
@@ -28,7 +30,7 @@ def settle(
     ending = partial(Ending, claimed.id, claimed.token, duration_ms=milliseconds)
 
     def recorded(name: str, error: str = "", delay: timedelta | None = None) -> str:
-        record: dict[str, str | int] = {
+        record: dict[str, Any] = {
             "n": claimed.number,
             "outcome": name,
             "worker": worker,
@@ -40,12 +42,14 @@ def settle(
             record["error"] = error
         if delay is not None:
             record["retry_in_ms"] = _count(delay)
+        record |= lines.of_success() if name == "succeeded" else lines.of_failure()
         return dump(record).decode()
 
     match outcome:
         case Succeeded():
             # Without a record: the job's hash says all of it, and most jobs end so.
-            return ending("succeeded", status="succeeded")
+            record = recorded("succeeded") if lines.of_success() else ""
+            return ending("succeeded", status="succeeded", record=record)
         case Skipped(reason):
             record = recorded("skipped", reason)
             return ending("skipped", status="skipped", reason=reason, record=record)

@@ -27,6 +27,7 @@ from imbi_worker.queue.inspection.views import (
     DeliveryView,
     HoldView,
     JobView,
+    LogLine,
     QueueStats,
     State,
     StoredJob,
@@ -262,7 +263,10 @@ def _attempts(facts: Mapping[str, str]) -> tuple[AttemptView, ...]:
         if name.startswith(_ATTEMPT)
     ]
     if facts.get("state") == State.SUCCEEDED:
-        found.append(_success(facts))
+        success = _success(facts)
+        # One that warned has a record of its own.
+        if not any((one.run, one.number) == (success.run, success.number) for one in found):
+            found.append(success)
     return tuple(sorted(found, key=lambda attempt: (attempt.run, attempt.number)))
 
 
@@ -309,4 +313,16 @@ def _attempt(place: str, record: str) -> AttemptView:
         duration=None if duration is None else timedelta(milliseconds=duration),
         error=_error(told),
         retry_in=None if pause is None else timedelta(milliseconds=pause),
+        lines=_lines(told.get("lines")),
+        lines_left_out=number(str(told.get("lines_left_out") or "")),
+    )
+
+
+def _lines(found: Any) -> tuple[LogLine, ...]:
+    if not isinstance(found, list):
+        return ()
+    return tuple(
+        LogLine(when(str(line[0])), str(line[1]), str(line[2]), str(line[3]))
+        for line in found
+        if isinstance(line, list) and len(line) == 4  # noqa: PLR2004 - as it was written
     )

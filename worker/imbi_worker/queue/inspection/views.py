@@ -105,8 +105,21 @@ class JobView:
 
 
 @dataclass(frozen=True, slots=True)
+class LogLine:
+    """A line that an action logged; redacted and shortened when it was written."""
+
+    at: datetime | None
+    level: str
+    logger: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class AttemptView:
-    """One attempt's record. A job that was replayed begins again at number 1 of its next run."""
+    """One attempt's record. A job that was replayed begins again at number 1 of its next run.
+
+    *lines* are the last that its action logged; of a success, its warnings.
+    """
 
     run: int
     number: int
@@ -117,6 +130,8 @@ class AttemptView:
     duration: timedelta | None
     error: str = ""
     retry_in: timedelta | None = None
+    lines: tuple[LogLine, ...] = ()
+    lines_left_out: int = 0
 
 
 @dataclass(frozen=True, slots=True)
