@@ -12,6 +12,7 @@ import structlog
 
 from imbi_sdk.attempt import Redactor
 from imbi_worker.observability import configure_logs
+from imbi_worker.queue.kept_lines import KEPT, LINES, LONGEST, Lines
 from imbi_worker.queue.telling import JOB_FIELDS
 
 
@@ -91,3 +92,85 @@ def test_text_is_for_terminals(out: io.StringIO) -> None:
     structlog.get_logger().info("job.dead", job_id="j1")
     assert "job.dead" in out.getvalue()
     assert "job_id=j1" in out.getvalue()
+
+
+class Stubborn:
+    """An object that cannot be shown."""
+
+    def __init__(self, canary: str) -> None:
+        self.canary = canary
+
+    def __repr__(self) -> str:
+        raise RuntimeError(self.canary)
+
+
+def test_a_field_that_cannot_be_shown_spoils_no_line(out: io.StringIO, canary: str) -> None:
+    """Its type stands there instead; not what it said of itself."""
+    configure_logs(level="info", style="json", redactor=Redactor(), stream=out)
+    log = structlog.get_logger("x")
+    log.info("odd", one=Stubborn(canary), two={1, 2}, three=float("nan"), four=b"\xff", five=object)
+    [line] = lines(out)
+    assert line["event"] == "odd"
+    assert "Stubborn without a repr" in line["one"]
+    assert canary not in out.getvalue()
+
+
+def test_a_message_that_does_not_fit_its_arguments_is_told_without_them(
+    out: io.StringIO, canary: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Python's own way would print them to stderr, past the redactor."""
+    configure_logs(level="info", style="json", redactor=Redactor(), stream=out)
+    logging.getLogger("some.plugin").error("%d jobs", canary)
+    [line] = lines(out)
+    assert line["event"].startswith("log.unreadable")
+    assert line["logger"] == "some.plugin"
+    assert canary not in out.getvalue() + "".join(capsys.readouterr())
+
+
+def test_lines_say_which_service_and_version_wrote_them(out: io.StringIO) -> None:
+    """Whoever gathers the logs of many asks for it."""
+    configure_logs(level="info", style="json", redactor=Redactor(), stream=out)
+    structlog.get_logger("x").info("hello")
+    [line] = lines(out)
+    assert line["service"] == "imbi-worker"
+    assert line["version"]
+
+
+def test_a_line_that_an_action_writes_is_kept_with_its_attempt(
+    out: io.StringIO, canary: str
+) -> None:
+    """Redacted, short, the last ones only; lines of the machinery around it are not."""
+    redactor = Redactor()
+    redactor.register([canary])
+    configure_logs(level="info", style="json", redactor=redactor, stream=out)
+
+    def in_a_job() -> Lines:
+        kept = Lines()
+        LINES.set(kept)
+        plugin = logging.getLogger("some.plugin")
+        plugin.warning("token %s %s", canary, "x" * 1_000)
+        plugin.debug("not logged at all")
+        for nth in range(KEPT + 4):
+            structlog.get_logger().info("step", nth=nth)
+        logging.getLogger("imbi_worker.queue").warning("of the machinery")
+        return kept
+
+    found = copy_context().run(in_a_job).of_failure()
+    assert json.loads(json.dumps(found)) == json.loads(json.dumps(found, default=str))
+    kept = found["lines"]
+    assert isinstance(kept, list)
+    assert len(kept) == KEPT
+    assert kept[-1][3] == f"step nth={KEPT + 3}"
+    assert found["lines_left_out"] == 5
+    assert canary not in json.dumps(found)
+
+
+def test_of_a_success_only_warnings_are_kept() -> None:
+    """They have a place for a day; everything else is in the log."""
+    kept = Lines()
+    kept.add(1, "info", "p", "fine")
+    assert kept.of_success() == {}
+    kept.add(2, "warning", "p", "x" * 999)
+    told = json.loads(json.dumps(kept.of_success()))
+    [(_, level, _, text)] = told["lines"]
+    assert (level, len(text)) == ("warning", LONGEST)
