@@ -2,9 +2,10 @@
 
 import asyncio
 import json
+import signal
 import socket
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from importlib.metadata import version
 from typing import Final
 
@@ -88,8 +89,19 @@ async def _serve(settings: Settings, access: Access, redactor: Redactor, *, as_j
         )
         typer.echo(json.dumps({"address": address}) if as_json else address)
         _LOG.info("dashboard.started", address=address, needs_token=not access.is_open)
-        await uvicorn.Server(config).serve(sockets=[listener])
+        await _Server(config).serve(sockets=[listener])
     _LOG.info("dashboard.stopped")
+
+
+class _Server(uvicorn.Server):
+    """Ends well at SIGTERM: uvicorn 0.54 raises the signal once more when all is closed."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        yield
 
 
 def _listen(host: str, port: int) -> socket.socket:
