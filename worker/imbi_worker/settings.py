@@ -200,10 +200,16 @@ class Settings(BaseSettings):
         None,
         description="who may use it, separated by commas: name:role:hash, of `tokens new`",
     )
+    dashboard_metrics_port: int | None = Field(
+        None,
+        ge=0,
+        le=65_535,
+        description="port of its /metrics, the queue's figures alone; none without it",
+    )
     metrics_port: int | None = Field(
         None, ge=0, le=65_535, description="port of /metrics, /livez and /readyz; none without it"
     )
-    metrics_host: str = Field("127.0.0.1", min_length=1, description="where that port listens")
+    metrics_host: str = Field("127.0.0.1", min_length=1, description="where those ports listen")
     heartbeat_file: Path | None = Field(
         None, description="a file for `check --live` and `--ready`, in place of the port"
     )

@@ -22,6 +22,7 @@ from imbi_sdk.queue import ActionQueue, Signer
 from imbi_sdk.queue.delivery import Lane, by_project, by_project_and_plugin, without_lane
 from imbi_sdk.registry import list_handlers
 from imbi_worker import builtin, dispatch, embedded, graph, identity, observability, queue
+from imbi_worker.queue.inspection import Inspection
 from imbi_worker.settings import Settings, SettingsError
 
 _IMPORT_TIMEOUT = timedelta(seconds=30)
@@ -240,6 +241,23 @@ def lookout(settings: Settings, opened: Opened) -> Iterator[None]:
         yield
     finally:
         watch.stop()
+
+
+@asynccontextmanager
+async def queue_port(settings: Settings, inspection: Inspection) -> AsyncIterator[None]:
+    """Serve the queue's figures beside a dashboard, if *settings* ask for it.
+
+    :raises observability.ListenError: the port is in use
+    """
+    if settings.dashboard_metrics_port is None:
+        yield
+        return
+    setting = "IMBI_WORKER_DASHBOARD_METRICS_PORT"
+    sock = observability.listen_at(
+        settings.metrics_host, settings.dashboard_metrics_port, setting=setting
+    )
+    async with observability.serve_queue(sock, inspection):
+        yield
 
 
 @asynccontextmanager

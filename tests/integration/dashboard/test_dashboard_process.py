@@ -1,9 +1,11 @@
 """The command itself: where it refuses to start, and Redis that goes away."""
 
 import json
+import re
 import signal
 import socket
 import subprocess
+from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
@@ -55,6 +57,44 @@ def test_a_new_token_opens_what_is_kept_of_it() -> None:
     person = Access(kept_tokens(made["kept"])).person(f"Bearer {made['token']}")
     assert person is not None
     assert (person.name, person.role) == ("alice", Role.OPERATOR)
+
+
+def metrics_of(log: Path) -> str:
+    """The page of the dashboard's second port, which stands in its log."""
+    told = re.search(r'"port":(\d+),"event":"metrics.listening"', log.read_text())
+    assert told is not None, log.read_text()
+    connection = HTTPConnection("127.0.0.1", int(told[1]), timeout=20)
+    try:
+        connection.request("GET", "/metrics")
+        return connection.getresponse().read().decode()
+    finally:
+        connection.close()
+
+
+async def test_a_dashboard_tells_that_there_is_no_worker(valkey: Valkey, tmp_path: Path) -> None:
+    """The figures of the queue, on a port of their own, with and without Redis."""
+    workers = 'imbi_queue_workers{queue="imbi:queue"} 0.0'
+    port = {"IMBI_WORKER_DASHBOARD_METRICS_PORT": "0"}
+    with serving(valkey.url, tmp_path / "log", **port):
+        text = metrics_of(tmp_path / "log")
+        assert workers in text
+        assert "imbi_worker_attempts" not in text
+        valkey.kill()
+        down = 'imbi_queue_up{queue="imbi:queue"} 0.0'
+        await until(lambda: down in metrics_of(tmp_path / "log"))
+        assert workers not in metrics_of(tmp_path / "log")
+        valkey.restart()
+        await until(lambda: workers in metrics_of(tmp_path / "log"))
+
+
+def test_a_metrics_port_in_use_is_named() -> None:
+    """With its own setting."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        ports = {"IMBI_WORKER_DASHBOARD_PORT": "0", "IMBI_WORKER_DASHBOARD_METRICS_PORT": port}
+        code, said = refused(REDIS_URL="redis://127.0.0.1:1", **ports)
+    assert code == 78
+    assert f"IMBI_WORKER_DASHBOARD_METRICS_PORT: cannot listen at 127.0.0.1:{port}" in said
 
 
 async def test_redis_that_is_away_is_a_problem_and_not_the_end(

@@ -22,6 +22,7 @@ async def worker(room: Room) -> AsyncIterator[Watched]:
         yield worker
 
 
+UP = 'imbi_queue_up{queue="imbi:queue"}'
 # What a connection says when it opens, and what resets the statistics.
 CONNECTING = ("cmdstat_client", "cmdstat_hello", "cmdstat_config", "cmdstat_select")
 
@@ -38,6 +39,10 @@ def errors(name: str, plugin: str = "probe", action: str = "act") -> str:
 
 def jobs(state: str) -> str:
     return f'imbi_queue_jobs{{queue="imbi:queue",state="{state}"}}'
+
+
+def ended(outcome: str) -> str:
+    return f'imbi_queue_jobs_ended_total{{outcome="{outcome}",queue="imbi:queue"}}'
 
 
 async def test_what_attempts_come_to_is_counted(room: Room, worker: Watched) -> None:
@@ -64,6 +69,21 @@ async def test_what_attempts_come_to_is_counted(room: Room, worker: Watched) -> 
     dead = 'imbi_worker_end_to_end_seconds_count{outcome="dead",plugin="probe"}'
     assert figures[dead] == 2
     assert figures[jobs("dead")] == 2
+    assert [figures[ended(end)] for end in ("succeeded", "skipped", "dead")] == [2, 1, 2]
+    assert figures['imbi_queue_dead_letter_bytes{queue="imbi:queue"}'] > 0
+
+
+async def test_an_end_that_no_attempt_has_met_is_counted(room: Room, worker: Watched) -> None:
+    """A cancel of what waits; also of a handler nobody has, whose name becomes no label."""
+    hold = Mandate(actor="ann", reason="a test")
+    control = Control(room.redis, queue=keys.QUEUE)
+    await control.hold("queue", None, hold)
+    enqueued = await room.enqueue({}, handler="made-up#x")
+    await control.cancel([job.id for job in enqueued.jobs], hold, scope="job")
+    await room.until_ended(enqueued)
+    figures = await worker.figures()
+    assert figures[ended("cancelled")] == 1
+    assert "made-up" not in (await worker.get("/metrics")).text
 
 
 async def test_a_time_out_and_a_rate_limit_are_told_from_failures(room: Room) -> None:
@@ -123,8 +143,8 @@ async def test_duplicates_and_revivals_are_counted(room: Room, worker: Watched) 
     for _ in range(2):
         await room.until_ended(await room.enqueue({"does": "permanent"}, {"label": "b"}))
     figures = await worker.figures()
-    assert figures['imbi_worker_dedup_total{result="dropped"}'] == 1
-    assert figures['imbi_worker_dedup_total{result="revived"}'] == 1
+    assert figures['imbi_worker_dedup_total{queue="imbi:queue",result="dropped"}'] == 1
+    assert figures['imbi_worker_dedup_total{queue="imbi:queue",result="revived"}'] == 1
 
 
 async def test_a_forged_job_adds_no_series(room: Room, worker: Watched) -> None:
@@ -153,7 +173,7 @@ async def test_a_hundred_scrapes_at_once_cost_one(room: Room, worker: Watched) -
     before = (await room.redis.info("commandstats"))["cmdstat_zcount"]["calls"]
     pages = await asyncio.gather(*(worker.get("/metrics") for _ in range(100)))
     assert {page.status for page in pages} == {200}
-    assert all("imbi_queue_up 1.0" in page.text for page in pages)
+    assert all(f"{UP} 1.0" in page.text for page in pages)
     after = (await room.redis.info("commandstats"))["cmdstat_zcount"]["calls"]
     per_reading = 4
     assert after - before <= 5 * per_reading
@@ -186,11 +206,11 @@ async def test_a_scrape_while_redis_is_away_tells_what_is_known(valkey: Valkey) 
     room = Room(valkey.url)
     async with watched(room) as worker:
         await room.until_ended(await room.enqueue({}))
-        assert (await worker.figures())["imbi_queue_up"] == 1
+        assert (await worker.figures())[UP] == 1
         valkey.kill()
 
         async def is_down() -> bool:
-            return "imbi_queue_up 0.0" in (await worker.get("/metrics")).text
+            return f"{UP} 0.0" in (await worker.get("/metrics")).text
 
         await until(is_down)
         await until(lambda: not worker.engine.is_connected)
@@ -203,7 +223,7 @@ async def test_a_scrape_while_redis_is_away_tells_what_is_known(valkey: Valkey) 
         valkey.restart()
 
         async def is_up() -> bool:
-            return "imbi_queue_up 1.0" in (await worker.get("/metrics")).text
+            return f"{UP} 1.0" in (await worker.get("/metrics")).text
 
         await until(is_up)
     await room.redis.aclose()
@@ -215,7 +235,7 @@ async def test_a_redis_that_says_nothing_holds_no_scrape_up(valkey: Valkey) -> N
     async with watched(room) as worker:
         await room.redis.execute_command("CLIENT", "PAUSE", 6_000, "ALL")
         pages = await asyncio.gather(*(worker.get("/metrics") for _ in range(20)))
-        assert all("imbi_queue_up 0.0" in page.text for page in pages)
+        assert all(f"{UP} 0.0" in page.text for page in pages)
     await room.redis.aclose()
 
 

@@ -47,6 +47,7 @@ def test_every_value_a_label_can_take_stands_on_the_page() -> None:
     assert values("`error_class`") == metrics.ERROR_CLASSES
     assert values("`reason` of deferrals") == metrics.DEFERRALS
     assert values("`result` of fetches") == metrics.FETCHES
+    assert values("`outcome` of jobs") == metrics.ENDS
     assert values("`state`") == metrics.STATES
     assert values("`kind` of holds") == metrics.HOLD_KINDS
     assert values("`kind` of repairs") == metrics.REPAIRS
@@ -61,7 +62,7 @@ def test_what_is_declared_is_exported_and_nothing_else() -> None:
     counts.watch(lambda: VITALS)
     counts.of(HANDLER).ended("succeeded", 1.0)
     counts.of(HANDLER).finished("succeeded", 1.0)
-    queue = QueueCollector()
+    queue = QueueCollector("imbi:queue")
     queue.figures = QueueFigures(
         "imbi:queue", QueueStats(NOW, 0, 0, 0, 0, 0, 0, 0, {}), (), (), timedelta()
     )

@@ -15,6 +15,9 @@ def test_every_counter_begins_at_zero() -> None:
             assert f"imbi_worker_attempts_total{{{labels}}} 0.0" in text
     assert text.count("imbi_worker_attempt_errors_total{") == 3 * len(metrics.ERROR_CLASSES)
     assert 'imbi_worker_deferrals_total{plugin="tickets",reason="rate_limit"} 0.0' in text
+    for end in metrics.ENDS:
+        labels = f'outcome="{end}",plugin="tickets"'
+        assert f"imbi_worker_end_to_end_seconds_count{{{labels}}} 0.0" in text
 
 
 def test_an_attempt_counts_by_plugin_action_and_outcome() -> None:

@@ -21,7 +21,7 @@ from imbi_worker.dashboard.access import Access, InvalidToken, kept_tokens
 from imbi_worker.dashboard.address import PublicWithoutTokens, check_address
 from imbi_worker.dashboard.app import build
 from imbi_worker.dashboard.desk import Desk
-from imbi_worker.observability import configure_logs
+from imbi_worker.observability import ListenError, configure_logs
 from imbi_worker.queue.inspection import Inspection
 from imbi_worker.settings import Settings, SettingsError
 
@@ -46,7 +46,7 @@ def dashboard(*, as_json: Json = False) -> None:
         redactor = Redactor()
         configure_logs(level=settings.log_level, style=settings.log_format, redactor=redactor)
         asyncio.run(_serve(settings, access, redactor, as_json=as_json))
-    except MISCONFIGURED as error:
+    except (*MISCONFIGURED, ListenError) as error:
         typer.echo(f"imbi-worker: {error}", err=True)
         raise typer.Exit(_CONFIG_ERROR) from None
     except OSError as error:
@@ -74,7 +74,10 @@ async def _serve(settings: Settings, access: Access, redactor: Redactor, *, as_j
     listener = _listen(settings.dashboard_host, settings.dashboard_port)
     host, port = listener.getsockname()[:2]
     address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
-    async with _desk(settings, redactor) as desk:
+    async with (
+        _desk(settings, redactor) as desk,
+        wiring.queue_port(settings, desk.inspection),
+    ):
         config = uvicorn.Config(
             build(desk, access),
             log_config=None,

@@ -9,6 +9,7 @@ __all__, __getattr__ = on_demand(
         "listener": ("ListenError", "listen_at"),
         "logs": ("configure_logs",),
         "lookout": ("Lookout", "Subject"),
+        "queue_port": ("serve_queue",),
         "telemetry": ("Telemetry",),
         "trace_export": ("TraceExport", "open_trace_export"),
         "vital_signs": ("Equipment",),

@@ -12,6 +12,9 @@ from imbi_worker.observability.lookout import (
     Lookout,
     Subject,
 )
+from imbi_worker.observability.queue_port import (
+    serve_queue,
+)
 from imbi_worker.observability.telemetry import (
     Telemetry,
 )
@@ -38,4 +41,5 @@ __all__ = [
     "configure_logs",
     "listen_at",
     "open_trace_export",
+    "serve_queue",
 ]

@@ -10,6 +10,7 @@ from prometheus_client.core import Metric
 from prometheus_client.exposition import choose_encoder, generate_latest
 
 from imbi_sdk.queue import QueueError
+from imbi_worker.observability.listener import Answer
 from imbi_worker.observability.queue_figures import QueueCollector, QueueFigures, read_figures
 from imbi_worker.queue.inspection.reader import Inspection
 
@@ -25,14 +26,14 @@ class Exposition:
     def __init__(self, registry: CollectorRegistry, inspection: Inspection) -> None:
         self._registry = registry
         self._inspection = inspection
-        self._queue = QueueCollector()
+        self._queue = QueueCollector(inspection.queue)
         self._read_at = 0.0
         self._lock = asyncio.Lock()
-        self._texts: dict[str, tuple[bytes, str]] = {}
+        self._texts: dict[str, Answer] = {}
         self._reading: asyncio.Task[QueueFigures] | None = None
 
-    async def text(self, accept: str) -> tuple[bytes, str]:
-        """The text for a scraper that accepts *accept*, and its content type.
+    async def page(self, accept: str) -> Answer:
+        """The page for a scraper that accepts *accept*.
 
         Never raises: without Redis the worker's own figures are told, and ``imbi_queue_up 0``.
         """
@@ -43,7 +44,7 @@ class Exposition:
                 self._texts.clear()
             encode, content_type = _encoder(accept)
             if content_type not in self._texts:
-                self._texts[content_type] = encode(self), content_type
+                self._texts[content_type] = Answer(encode(self), content_type)
             return self._texts[content_type]
 
     def collect(self) -> Iterator[Metric]:

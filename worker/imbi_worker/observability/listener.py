@@ -37,8 +37,8 @@ class Answer:
 Page: TypeAlias = Callable[[str], Awaitable[Answer]]
 
 
-def listen_at(host: str, port: int) -> socket.socket:
-    """A socket that listens there; port 0 takes any that is free.
+def listen_at(host: str, port: int, *, setting: str = "IMBI_WORKER_METRICS_PORT") -> socket.socket:
+    """A socket that listens there; port 0 takes any that is free, *setting* says which.
 
     :raises ListenError: it is in use, or no address of this machine
     """
@@ -51,7 +51,7 @@ def listen_at(host: str, port: int) -> socket.socket:
     except (OSError, ValueError) as error:
         reason = str(error.strerror if isinstance(error, OSError) else error).partition(" (")[0]
         raise ListenError(
-            f"IMBI_WORKER_METRICS_PORT: cannot listen at {host}:{port}: {reason}; set another"
+            f"{setting}: cannot listen at {host}:{port}: {reason}; set another"
             " port (0 takes a free one), or IMBI_WORKER_METRICS_HOST"
         ) from None
 

@@ -106,17 +106,13 @@ class Lookout:
         if self._sock is None:
             return None
 
-        async def metrics(accept: str) -> Answer:
-            body, content_type = await exposition.text(accept)
-            return Answer(body, content_type)
-
         async def livez(_: str) -> Answer:
             return _told(self._subject.live())
 
         async def readyz(_: str) -> Answer:
             return _told(self._subject.ready())
 
-        pages = {"/metrics": metrics, "/livez": livez, "/readyz": readyz}
+        pages = {"/metrics": exposition.page, "/livez": livez, "/readyz": readyz}
         host, port, *_ = self._sock.getsockname()
         _LOG.info("metrics.listening", host=host, port=port)
         return await Listener(pages).serve(self._sock)

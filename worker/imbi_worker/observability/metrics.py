@@ -37,8 +37,8 @@ _FETCH_SECONDS: Final = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5
 class Metric:
     """One row of the table.
 
-    *source* says who exports it: each worker for itself, each worker for the whole queue
-    (so take the maximum), or the gateway.
+    *source* says who exports it: each worker for itself, each worker and the dashboard for the
+    whole queue (so take the maximum), or the gateway.
     """
 
     name: str
@@ -132,13 +132,14 @@ DEDUPLICATED: Final = Metric(
     "counter",
     "queue",
     "Jobs that were enqueued before: dropped, or revived after they had died.",
-    ("result",),
+    ("queue", "result"),
 )
 QUEUE_UP: Final = Metric(
     "imbi_queue_up",
     "gauge",
     "queue",
     "1 when Redis answered this scrape; at 0 the figures of the queue are left out.",
+    ("queue",),
 )
 QUEUE_JOBS: Final = Metric(
     "imbi_queue_jobs",
@@ -147,6 +148,20 @@ QUEUE_JOBS: Final = Metric(
     "Jobs by state. Scheduled ones wait for their time (a retry, a deferral), blocked ones for"
     " their lane, paused ones under a hold; running is as of the heartbeats.",
     ("queue", "state"),
+)
+DEAD_BYTES: Final = Metric(
+    "imbi_queue_dead_letter_bytes",
+    "gauge",
+    "queue",
+    "What dead letters weigh, with the events that only they need.",
+    ("queue",),
+)
+ENDED: Final = Metric(
+    "imbi_queue_jobs_ended_total",
+    "counter",
+    "queue",
+    "Jobs that ended, by what they came to; also those that no attempt has ended.",
+    ("queue", "outcome"),
 )
 OLDEST_DUE: Final = Metric(
     "imbi_queue_oldest_due_age_seconds",
@@ -164,7 +179,7 @@ REPAIRED: Final = Metric(
     "counter",
     "queue",
     "Repairs of what should never be; anything above 0 is a defect to report.",
-    ("kind",),
+    ("queue", "kind"),
 )
 ENQUEUED: Final = Metric(
     enqueue_counter.NAME, "counter", "gateway", enqueue_counter.TEXT, enqueue_counter.LABELS
@@ -173,5 +188,6 @@ ENQUEUED: Final = Metric(
 ALL: Final = (
     *(ATTEMPTS, ATTEMPT_ERRORS, ACTION_DURATION, QUEUE_WAIT, END_TO_END, JOBS_RUNNING, SLOTS),
     *(DEFERRED, CREDENTIALS_FETCH, PLUGIN_INFO, BUILD_INFO, LAST_POLL, REDIS_ERRORS),
-    *(DEDUPLICATED, QUEUE_UP, QUEUE_JOBS, OLDEST_DUE, WORKERS, HOLDS, REPAIRED, ENQUEUED),
+    *(DEDUPLICATED, QUEUE_UP, QUEUE_JOBS, DEAD_BYTES, ENDED, OLDEST_DUE, WORKERS, HOLDS, REPAIRED),
+    ENQUEUED,
 )

@@ -4,7 +4,7 @@ Nothing is scanned: three counts of the queue's index, its first member, the hea
 holds and one hash of counters, however many jobs wait.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TypeAlias
@@ -74,7 +74,8 @@ class QueueCollector:
     None says that Redis did not answer: then only ``imbi_queue_up`` is exported, and 0.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, queue: str) -> None:
+        self._queue = queue
         self.figures: QueueFigures | None = None
 
     def describe(self) -> Iterator[Metric]:
@@ -86,7 +87,7 @@ class QueueCollector:
     def collect(self) -> Iterator[Metric]:
         """What a scrape gets."""
         figures = self.figures
-        yield _filled(metrics.QUEUE_UP, {(): 0 if figures is None else 1})
+        yield _filled(metrics.QUEUE_UP, {(self._queue,): 0 if figures is None else 1})
         if figures is not None:
             yield from _collected(figures)
 
@@ -95,6 +96,9 @@ def _collected(figures: QueueFigures) -> Iterator[Metric]:
     queue, counters = figures.queue, figures.stats.counters
     jobs: Values = {(queue, state): count for state, count in figures.jobs.items()}
     yield _filled(metrics.QUEUE_JOBS, jobs)
+    yield _filled(metrics.DEAD_BYTES, {(queue,): figures.stats.dead_bytes})
+    ended: Values = {(queue, end): count for end, count in _ended(counters).items()}
+    yield _filled(metrics.ENDED, ended)
     yield _filled(metrics.OLDEST_DUE, {(queue,): figures.oldest_due.total_seconds()})
     yield _filled(metrics.WORKERS, {(queue,): figures.stats.live_workers})
     holds: Values = dict.fromkeys(((queue, kind) for kind in metrics.HOLD_KINDS), 0)
@@ -103,12 +107,23 @@ def _collected(figures: QueueFigures) -> Iterator[Metric]:
             holds[queue, hold.kind] += 1
     yield _filled(metrics.HOLDS, holds)
     yield _filled(
-        metrics.REPAIRED, {(kind,): counters.get(_REPAIRS + kind, 0) for kind in metrics.REPAIRS}
+        metrics.REPAIRED,
+        {(queue, kind): counters.get(_REPAIRS + kind, 0) for kind in metrics.REPAIRS},
     )
     yield _filled(
         metrics.DEDUPLICATED,
-        {(result,): counters.get(field, 0) for result, field in _COUNTED.items()},
+        {(queue, result): counters.get(field, 0) for result, field in _COUNTED.items()},
     )
+
+
+def _ended(counters: Mapping[str, int]) -> dict[str, int]:
+    """Over all handlers: their names are whatever was enqueued, and become no label."""
+    ended = dict.fromkeys(metrics.ENDS, 0)
+    for field, count in counters.items():
+        end, _, handler = field.partition(":")
+        if handler and end in ended:
+            ended[end] += count
+    return ended
 
 
 def _filled(metric: metrics.Metric, values: Values) -> Metric:

@@ -35,8 +35,9 @@ class HandlerCounts:
     def __init__(self, families: _Families, plugin: str, action: str) -> None:
         self._families = families
         self._plugin, self._action = plugin, action
+        # Made when first seen: a hundred series for each action, and few of them ever used.
         self._durations: dict[str, Observations] = {}
-        self._ends: dict[str, Observations] = {}
+        self._ends = {end: families.ends.child(plugin, end) for end in metrics.ENDS}
         self._attempts: dict[str, Tally] = {
             outcome: families.attempts.child(plugin, action, outcome)
             for outcome in metrics.OUTCOMES
@@ -59,11 +60,8 @@ class HandlerCounts:
 
     def finished(self, end: str, took_seconds: float) -> None:
         """A job has ended, so long after its enqueue."""
-        ends = self._ends.get(end)
-        if ends is None:
-            ends = self._ends[end] = self._families.ends.child(self._plugin, end)
         # Redis' clock has noted the enqueue, and may be ahead.
-        ends.observe(max(took_seconds, 0.0))
+        self._ends[end].observe(max(took_seconds, 0.0))
 
     def failed(self, error_class: str) -> None:
         self._families.errors.labels(self._plugin, self._action, error_class).inc()
