@@ -6,7 +6,7 @@ PY     := $(VENV)/bin/python
 PIP    := $(PY) -m pip --disable-pip-version-check --quiet
 SOURCES := pyproject.toml sdk/pyproject.toml
 
-.PHONY: demo test check bench chaos guarantees lock format test-neo4j clean
+.PHONY: demo test check bench chaos guarantees lock format test-neo4j test-deploy clean
 .DEFAULT_GOAL := help
 .PHONY: help
 help:
@@ -44,6 +44,10 @@ check: $(VENV)/.dev
 # The Bolt suites on a real Neo4j from Maven Central; needs Java 17 and mvn.
 test-neo4j: $(VENV)/.dev
 	PYTHON=$(abspath $(PY)) tests/neo4j/run $(ARGS)
+
+# Chart, alerts and dashboards, with the validators that are no Python packages.
+test-deploy: $(VENV)/.dev
+	PYTHON=$(abspath $(PY)) tests/deploy/run $(ARGS)
 
 bench: $(VENV)/.dev
 	$(PY) -m bench $(ARGS)
