@@ -26,7 +26,6 @@ from imbi_sdk.queue import ActionJob, JobContext, RuleOnWire
 from imbi_sdk.registry import load_plugins
 from imbi_sdk.testing import FakeClock, FakeGraph, fresh_encryption
 from imbi_sdk.webhook import ActionDescriptor, WebhookActionPlugin
-from imbi_worker import wiring
 from imbi_worker.dispatch import (
     Attempt,
     Dispatcher,
@@ -35,6 +34,7 @@ from imbi_worker.dispatch import (
     StoredCredentials,
 )
 from imbi_worker.settings import Settings
+from imbi_worker.wiring import workers as wiring
 
 CANARY = "canary-4f1d-do-not-leak"
 PAGE = (Path(__file__).parents[2] / "docs" / "gateway.md").read_text(encoding="utf-8")

@@ -17,8 +17,9 @@ from imbi_sdk.queue import (
     job_id,
     keys,
 )
+from imbi_sdk.queue.json_text import load
 from imbi_sdk.queue.producer import JOBS_PER_CALL
-from imbi_sdk.queue.wire import decode, load
+from imbi_sdk.queue.wire import decode
 from imbi_sdk.testing.queue import DeliveryQueue, Ending, FakeQueue
 from imbi_worker.embedded import Valkey
 from integration.queue.desk import Desk, ending

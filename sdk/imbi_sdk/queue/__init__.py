@@ -8,7 +8,6 @@ __all__, __getattr__ = on_demand(
         "batch": ("Target",),
         "consumer": ("OutcomeConsumer",),
         "delivery": (
-            "InvalidDelivery",
             "Lane",
             "by_project",
             "by_project_and_plugin",
@@ -18,6 +17,15 @@ __all__, __getattr__ = on_demand(
         ),
         "documents": ("schema", "vectors"),
         "enqueue_counter": ("EnqueueCounter",),
+        "errors": (
+            "ForeignJob",
+            "InvalidDelivery",
+            "NewerWire",
+            "QueueError",
+            "QueueUnavailable",
+            "SigningKeyError",
+            "WireError",
+        ),
         "job": ("ActionJob", "JobContext", "RuleOnWire", "WebhookRule"),
         "outcomes": ("OutcomeRecord",),
         "producer": (
@@ -25,12 +33,9 @@ __all__, __getattr__ = on_demand(
             "EnqueueStatus",
             "Enqueued",
             "EnqueuedJob",
-            "QueueError",
-            "QueueUnavailable",
         ),
         "rows": ("EventRow",),
         "serializer": ("ActionFailed", "arq_deserializer", "arq_serializer"),
-        "signing": ("Signer", "SigningKeyError"),
-        "wire": ("ForeignJob", "NewerWire", "WireError"),
+        "signing": ("Signer",),
     },
 )

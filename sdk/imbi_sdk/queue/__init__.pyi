@@ -1,7 +1,6 @@
 from imbi_sdk.queue.batch import Target
 from imbi_sdk.queue.consumer import OutcomeConsumer
 from imbi_sdk.queue.delivery import (
-    InvalidDelivery,
     Lane,
     by_project,
     by_project_and_plugin,
@@ -11,6 +10,15 @@ from imbi_sdk.queue.delivery import (
 )
 from imbi_sdk.queue.documents import schema, vectors
 from imbi_sdk.queue.enqueue_counter import EnqueueCounter
+from imbi_sdk.queue.errors import (
+    ForeignJob,
+    InvalidDelivery,
+    NewerWire,
+    QueueError,
+    QueueUnavailable,
+    SigningKeyError,
+    WireError,
+)
 from imbi_sdk.queue.job import ActionJob, JobContext, RuleOnWire, WebhookRule
 from imbi_sdk.queue.outcomes import OutcomeRecord
 from imbi_sdk.queue.producer import (
@@ -18,13 +26,10 @@ from imbi_sdk.queue.producer import (
     Enqueued,
     EnqueuedJob,
     EnqueueStatus,
-    QueueError,
-    QueueUnavailable,
 )
 from imbi_sdk.queue.rows import EventRow
 from imbi_sdk.queue.serializer import ActionFailed, arq_deserializer, arq_serializer
-from imbi_sdk.queue.signing import Signer, SigningKeyError
-from imbi_sdk.queue.wire import ForeignJob, NewerWire, WireError
+from imbi_sdk.queue.signing import Signer
 
 __all__ = [
     "ActionFailed",

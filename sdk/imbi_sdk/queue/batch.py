@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 
 from pydantic import ValidationError
 
-from imbi_sdk.queue.delivery import DELIVERY_ID_LIMIT, InvalidDelivery, in_rule_order, job_id
+from imbi_sdk.queue.delivery import DELIVERY_ID_LIMIT, in_rule_order, job_id
+from imbi_sdk.queue.errors import InvalidDelivery
 from imbi_sdk.queue.job import ActionJob, JobContext, RuleOnWire, WebhookRule
 from imbi_sdk.queue.rows import StoredRow
 from imbi_sdk.queue.signing import event_digest

@@ -10,14 +10,9 @@ from typing import Any, Final, TypeAlias, cast
 from redis.exceptions import ReadOnlyError, RedisError
 
 from imbi_sdk.queue import keys
+from imbi_sdk.queue.errors import QueueError, QueueUnavailable
 from imbi_sdk.queue.outcomes import Entry, OutcomeRecord, records_of
-from imbi_sdk.queue.producer import (
-    AWAY,
-    DEMOTED,
-    QueueError,
-    QueueUnavailable,
-    leave_demoted,
-)
+from imbi_sdk.queue.producer import AWAY, DEMOTED, leave_demoted
 from imbi_sdk.queue.scripts import Executes, load_script
 
 Handle: TypeAlias = Callable[[Sequence[OutcomeRecord]], Awaitable[None]]

@@ -7,19 +7,16 @@ from typing import Any, TypeAlias, cast
 
 from jsonpointer import JsonPointerException, resolve_pointer
 
+from imbi_sdk.queue.errors import InvalidDelivery
 from imbi_sdk.queue.flaws import EVENT_DEPTH_LIMIT, find_flaw, is_deeper_than
 from imbi_sdk.queue.job import WebhookRule
-from imbi_sdk.queue.wire import dump
+from imbi_sdk.queue.json_text import dump
 
 EVENT_BYTES_LIMIT = 26 * 1024 * 1024
 DELIVERY_ID_LIMIT = 256
 
 Lane: TypeAlias = Callable[[str, str], str]
 """The order key of a job, from project id and plugin slug; ``""`` is no lane."""
-
-
-class InvalidDelivery(ValueError):  # noqa: N818 - reads as what it is at the call
-    """Nothing of the delivery was enqueued; the text says what is wrong and where."""
 
 
 def by_project_and_plugin(project_id: str, plugin_slug: str) -> str:

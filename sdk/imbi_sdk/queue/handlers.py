@@ -14,7 +14,8 @@ from typing import Any, Final, cast
 from pydantic import ValidationError
 
 from imbi_sdk.attempt.report import HandlerOutcome
-from imbi_sdk.queue.delivery import InvalidDelivery, delivery_id, encode_event
+from imbi_sdk.queue.delivery import delivery_id, encode_event
+from imbi_sdk.queue.errors import InvalidDelivery
 from imbi_sdk.queue.job import JobContext, WebhookRule
 from imbi_sdk.queue.rows import EventRow, StoredRow
 from imbi_sdk.queue.wire import where_invalid

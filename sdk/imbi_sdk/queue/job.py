@@ -21,7 +21,11 @@ Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 class _Value(BaseModel):
     # A config or an event may quote a secret: neither an error nor a repr shows one.
     model_config: ClassVar[ConfigDict] = ConfigDict(
-        frozen=True, extra="ignore", hide_input_in_errors=True
+        frozen=True,
+        extra="ignore",
+        hide_input_in_errors=True,
+        # Whoever only looks at the queue decodes no job, and waits for no validator.
+        defer_build=True,
     )
 
 

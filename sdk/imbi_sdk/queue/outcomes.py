@@ -7,8 +7,8 @@ from typing import Any, Final, cast
 
 from imbi_sdk.attempt.outcome import DeathReason
 from imbi_sdk.attempt.report import HandlerOutcome
+from imbi_sdk.queue.json_text import load
 from imbi_sdk.queue.rows import FIRST_VERSION, LAST_VERSION, EventRow, StoredRow
-from imbi_sdk.queue.wire import load
 
 # The feed has always read these two bare; dead letters show the whole text.
 _BARE: Final = frozenset(

@@ -22,8 +22,9 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from imbi_sdk.queue import keys
 from imbi_sdk.queue.batch import Batch, Target, check_delivery, jobs_of
-from imbi_sdk.queue.delivery import InvalidDelivery, Lane, by_project_and_plugin, encode_event
+from imbi_sdk.queue.delivery import Lane, by_project_and_plugin, encode_event
 from imbi_sdk.queue.enqueue_counter import EnqueueCounter
+from imbi_sdk.queue.errors import InvalidDelivery, QueueError, QueueUnavailable
 from imbi_sdk.queue.handlers import handed_over
 from imbi_sdk.queue.job import ActionJob, WebhookRule
 from imbi_sdk.queue.scripts import Executes, load_script
@@ -38,14 +39,6 @@ _PAUSES = (0.05, 0.2, 0.5)
 AWAY: Final[tuple[type[Exception], ...]] = (RedisConnectionError, RedisTimeoutError, OSError)
 # A failover is under way: another server may be asked in a moment.
 DEMOTED: Final[tuple[type[Exception], ...]] = (ReadOnlyError, MasterDownError, ClusterDownError)
-
-
-class QueueError(Exception):
-    """Redis refused: the text says why. Nothing of this call was enqueued."""
-
-
-class QueueUnavailable(QueueError):  # noqa: N818 - reads as what it is at the call
-    """Redis is away, or full. Answer the sender with a 503, or try again with the same nonce."""
 
 
 class EnqueueStatus(StrEnum):

@@ -10,7 +10,7 @@ A failed job's result revives as :class:`ActionFailed`, a cancelled one's as
 import asyncio
 from typing import Any
 
-from imbi_sdk.queue.wire import dump, load
+from imbi_sdk.queue.json_text import dump, load
 
 CANCELLED = "cancelled"
 

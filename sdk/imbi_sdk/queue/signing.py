@@ -13,16 +13,14 @@ from typing import Any
 
 from pydantic import SecretStr
 
+from imbi_sdk.queue.errors import SigningKeyError
+
 _CONTEXT = b"imbi-job-v1"
 # json.dumps would build one for each call.
 _CANONICAL = json.JSONEncoder(
     sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
 )
 SHORTEST_KEY = 16
-
-
-class SigningKeyError(ValueError):
-    """A signing key is missing or too short; says which setting to look at."""
 
 
 def canonical(value: Any) -> bytes:

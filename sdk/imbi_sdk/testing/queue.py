@@ -17,8 +17,9 @@ from imbi_sdk.queue import (
     Target,
     WebhookRule,
 )
+from imbi_sdk.queue.json_text import load
 from imbi_sdk.queue.scripts import load_script
-from imbi_sdk.queue.wire import decode, load
+from imbi_sdk.queue.wire import decode
 
 Ending: TypeAlias = Literal["succeeded", "skipped", "dead", "cancelled"]
 _REVIVED: Final = frozenset({"dead", "cancelled"})

@@ -66,6 +66,74 @@ def test_help_and_version_load_no_heavy_library(arguments: list[str]) -> None:
     assert "loaded []" in result.stdout
 
 
+LOOKS = (
+    ["status"],
+    ["jobs", "list"],
+    ["jobs", "why", "{job}"],
+    ["jobs", "tail"],
+    ["dead", "list"],
+    ["dead", "groups"],
+    ["deliveries", "list"],
+    ["holds", "list"],
+    ["workers", "list"],
+    ["queue", "stats"],
+    ["audit", "tail"],
+)
+NOT_TO_LOOK = (
+    *("neo4j", "aiohttp", "structlog", "cryptography.x509", "jwt.algorithms", "starlette"),
+    *("prometheus_client", "opentelemetry", "jsonpatch", "imbi_worker.dispatch"),
+    *(
+        "imbi_sdk.registry",
+        "imbi_sdk.queue.producer",
+        "imbi_worker.dispatch",
+        "imbi_worker.builtin",
+    ),
+)
+# Under Python 3.11 up to 531; a tenth of them costs some 25 ms.
+MOST_MODULES = 540
+
+
+@pytest.mark.parametrize("arguments", LOOKS, ids=" ".join)
+def test_a_look_at_the_queue_loads_what_it_needs(station: Station, arguments: list[str]) -> None:
+    """No graph driver, no web client, no plugin: an operator waits for each of them."""
+    (job,) = station.enqueue()
+    words = [word.format(job=job) for word in arguments]
+    program = (
+        "import json, sys\n"
+        "from imbi_worker.cli.program import app\n"
+        "try:\n"
+        f"    app({words!r})\n"
+        "except SystemExit as done:\n"
+        "    loaded = list(sys.modules)\n"
+        "    print(json.dumps([done.code or 0, loaded]), file=sys.stderr)\n"
+    )
+    result = subprocess.run(  # noqa: S603 - our own program
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60
+    )
+    code, loaded = json.loads(result.stderr.splitlines()[-1])
+    assert code == 0, result.stderr
+    assert sorted(set(NOT_TO_LOOK) & set(loaded)) == []
+    assert len(loaded) <= MOST_MODULES
+
+
+def test_what_is_loaded_on_use_is_the_real_thing() -> None:
+    """Whoever asks a stand-in for a name gets the library's own; so does the next import."""
+    program = (
+        "import sys\n"
+        "from imbi_worker.cli.start import short_start\n"
+        "with short_start(is_brief=True):\n"
+        "    import jwt\n"
+        "assert 'jwt.algorithms' not in sys.modules\n"
+        "token = jwt.encode({'a': 1}, 'k' * 32)\n"
+        "from jwt import decode\n"
+        "print(decode(token, 'k' * 32, algorithms=['HS256']), jwt.decode is decode)\n"
+    )
+    result = subprocess.run(  # noqa: S603 - our own program
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert result.stdout == "{'a': 1} True\n"
+
+
 def test_ctrl_c_ends_a_wait_with_130(station: Station) -> None:
     """The job stays enqueued; there is no traceback."""
     arguments = ["enqueue", "github#sync", "--body", "-", "--project", "p", "--org", "o", "--wait"]

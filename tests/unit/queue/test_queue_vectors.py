@@ -10,8 +10,9 @@ from pydantic import SecretStr
 from imbi_sdk.handler import parse_handler
 from imbi_sdk.queue import Signer, SigningKeyError, WireError, delivery_id, job_id, vectors
 from imbi_sdk.queue.delivery import encode_event
+from imbi_sdk.queue.json_text import dump
 from imbi_sdk.queue.signing import canonical, event_digest, signed_text
-from imbi_sdk.queue.wire import decode, dump, encode
+from imbi_sdk.queue.wire import decode, encode
 
 
 def every(section: str) -> pytest.MarkDecorator:

@@ -20,7 +20,8 @@ from queue_factory import (
 )
 
 from imbi_sdk.queue import ActionJob, ForeignJob, NewerWire, WireError
-from imbi_sdk.queue.wire import decode, dump, encode, load
+from imbi_sdk.queue.json_text import dump, load
+from imbi_sdk.queue.wire import decode, encode
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 JSON = st.recursive(

@@ -12,6 +12,7 @@ from imbi_worker.cli.options import DryRun, Json
 from imbi_worker.cli.output import FAILED, OK, Output
 from imbi_worker.cli.session import Session, execute
 from imbi_worker.operations import enqueueing
+from imbi_worker.operations.sources import parse_json
 from imbi_worker.operations.trial import Trial, TrialReport, rehearse, run_here
 from imbi_worker.operations.wording import span
 
@@ -63,7 +64,7 @@ def run(
         text = "{}"
         if config is not None:
             source = files.read(config)
-            enqueueing.parse_json(source)
+            parse_json(source)
             text = source.text
         wiring.load(within=session.settings.import_timeout)
         store = wiring.open_store(session.settings) if plugin_id is not None else None

@@ -32,8 +32,8 @@ from imbi_worker.cli.session import Session, execute, perform
 from imbi_worker.operations import dead_groups, dead_letters, jobs
 from imbi_worker.operations.control import filter_text, jobs_text
 from imbi_worker.operations.dead_letters import NewConfig, Replay
-from imbi_worker.operations.enqueueing import parse_json
 from imbi_worker.operations.errors import InvalidInput
+from imbi_worker.operations.sources import parse_json
 from imbi_worker.queue.inspection.listing import JobFilter
 from imbi_worker.queue.inspection.views import DeadLetterView
 

@@ -4,8 +4,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from imbi_worker.operations.enqueueing import Source
 from imbi_worker.operations.errors import InvalidInput
+from imbi_worker.operations.sources import Source
 
 STDIN = Path("-")
 

@@ -18,20 +18,13 @@ from imbi_sdk.queue import (
     delivery_id,
 )
 from imbi_worker.operations.errors import InvalidInput, operation_errors
+from imbi_worker.operations.sources import Source, parse_json
 from imbi_worker.queue.inspection import Inspection
 from imbi_worker.queue.inspection.outcomes import follow
 from imbi_worker.queue.inspection.views import JobView
 
 _RULES = 'Write [{"handler": "<plugin>#<action>", "ordinal": 0, "handler_config": {...}}].'
 _EVENT_KEYS = ("type", "third_party_service", "attributed_to", "metadata", "payload")
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """A text and where it came from, for messages."""
-
-    name: str
-    text: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,17 +163,6 @@ def delivery_of(event: Mapping[str, Any], source: Source) -> str:
     headers = metadata.get("headers") if isinstance(metadata, Mapping) else None
     named = {str(k): str(v) for k, v in headers.items()} if isinstance(headers, Mapping) else {}
     return delivery_id(named, source.text.encode(errors="surrogatepass"))
-
-
-def parse_json(source: Source) -> Any:
-    """:raises InvalidInput: naming line and column."""
-    try:
-        return json.loads(source.text)
-    except json.JSONDecodeError as error:
-        where = f"line {error.lineno} column {error.colno}"
-        raise InvalidInput(f"{source.name} is no JSON: {error.msg} at {where}.") from None
-    except RecursionError:
-        raise InvalidInput(f"{source.name} nests too deep.") from None
 
 
 async def enqueue(queue: ActionQueue, order: Order) -> tuple[EnqueuedView, ...]:

@@ -10,10 +10,12 @@ import structlog
 from imbi_sdk.attempt.outcome import Dead, DeathReason
 from imbi_sdk.queue import keys
 from imbi_sdk.queue.delivery import Lane, by_project_and_plugin
+from imbi_sdk.queue.errors import ForeignJob, NewerWire, WireError
 from imbi_sdk.queue.job import ActionJob
+from imbi_sdk.queue.json_text import dump
 from imbi_sdk.queue.scripts import Executes, load_script
 from imbi_sdk.queue.signing import Signer, event_digest
-from imbi_sdk.queue.wire import Body, ForeignJob, NewerWire, WireError, decode, dump
+from imbi_sdk.queue.wire import Body, decode
 from imbi_worker.dispatch import Attempt
 from imbi_worker.queue.claims import SCRIPTS, ClaimedJob
 

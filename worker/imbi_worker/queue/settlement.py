@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any, assert_never
 
 from imbi_sdk.attempt.outcome import Dead, Deferred, Outcome, Retry, Skipped, Succeeded
-from imbi_sdk.queue.wire import dump
+from imbi_sdk.queue.json_text import dump
 from imbi_worker.queue.claims import ClaimedJob
 from imbi_worker.queue.finishing import Ending
 from imbi_worker.queue.kept_lines import NO_LINES, Lines

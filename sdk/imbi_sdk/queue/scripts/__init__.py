@@ -1,9 +1,9 @@
-"""Lua scripts as files: loaded once, run by their SHA, sent whole when Redis has lost them."""
+"""Lua scripts as files: read once, run by their SHA, sent whole when Redis has lost them."""
 
 import hashlib
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from functools import cached_property
 from importlib.resources import files
 from typing import Any, Protocol
 
@@ -19,17 +19,29 @@ class Executes(Protocol):
     async def execute_command(self, *args: Any, **options: Any) -> Any: ...
 
 
-@dataclass(frozen=True, slots=True)
 class Script:
-    """One Lua script with its includes resolved."""
+    """The script *name*.lua of *package*, read when it is first run: most commands run none.
 
-    name: str
-    source: str
-    sha: str = field(init=False)
+    Its includes may also lie with the SDK's scripts.
+    """
 
-    def __post_init__(self) -> None:
-        digest = hashlib.sha1(self.source.encode(), usedforsecurity=False)
-        object.__setattr__(self, "sha", digest.hexdigest())
+    def __init__(self, name: str, package: str) -> None:
+        self.name = name
+        self._package = package
+
+    @cached_property
+    def source(self) -> str:
+        """The text with its includes."""
+
+        def include(match: re.Match[str]) -> str:
+            return _read(match[1], self._package)
+
+        return _INCLUDE.sub(include, _read(self.name, self._package))
+
+    @cached_property
+    def sha(self) -> str:
+        """By what Redis knows it."""
+        return hashlib.sha1(self.source.encode(), usedforsecurity=False).hexdigest()
 
     async def __call__(self, client: Executes, keys: Sequence[str], args: Sequence[Any]) -> Any:
         """Run the script; errors are redis-py's own."""
@@ -40,12 +52,8 @@ class Script:
 
 
 def load_script(name: str, package: str = _SHARED) -> Script:
-    """The script *name*.lua of *package*; its includes may also lie with the SDK's scripts."""
-
-    def include(match: re.Match[str]) -> str:
-        return _read(match[1], package)
-
-    return Script(name, _INCLUDE.sub(include, _read(name, package)))
+    """The script *name*.lua of *package*."""
+    return Script(name, package)
 
 
 def _read(name: str, package: str) -> str:

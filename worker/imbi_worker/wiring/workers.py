@@ -1,36 +1,24 @@
-"""The composition root: from settings to parts. Every other module gets plain values.
-
-Parts are named by their package, which loads them when they are built: who opens Redis waits
-for no graph driver.
-"""
+"""A whole worker from its settings, with everything it needs around it."""
 
 import gc
 import random
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
-
-from arq.connections import ArqRedis
+from datetime import UTC, datetime
 
 import imbi_sdk
 from imbi_sdk.attempt import Redactor, RetryPolicy
 from imbi_sdk.context import UserResolver
 from imbi_sdk.encryption import TokenEncryption
 from imbi_sdk.errors import PluginNotFoundError
-from imbi_sdk.queue import ActionQueue, Signer
-from imbi_sdk.queue.delivery import Lane, by_project, by_project_and_plugin, without_lane
 from imbi_sdk.registry import list_handlers
 from imbi_worker import builtin, dispatch, embedded, graph, identity, observability, queue
 from imbi_worker.queue.inspection import Inspection
-from imbi_worker.settings import Settings, SettingsError
-
-_IMPORT_TIMEOUT = timedelta(seconds=30)
-_LANES: Mapping[str, Lane] = {
-    "plugin": by_project_and_plugin,
-    "project": by_project,
-    "none": without_lane,
-}
+from imbi_worker.settings import Settings
+from imbi_worker.wiring.connections import open_redis, open_store
+from imbi_worker.wiring.equipment import load, require_encryption_key
+from imbi_worker.wiring.gateway import LANES, signer
 
 
 class SystemClock:
@@ -62,86 +50,6 @@ def _may_know_users(slug: str) -> bool:
         return imbi_sdk.get_plugin(slug).manifest.plugin_type == "identity"
     except PluginNotFoundError:
         return True
-
-
-def load(
-    extra: Sequence[type] = (), *, within: timedelta = _IMPORT_TIMEOUT
-) -> "imbi_sdk.LoadResult":
-    """All installed plugins, the built-in ones and *extra* last; each has *within* to load.
-
-    :raises PluginSchemaCollisionError: two plugins declare the same label differently
-    """
-    return imbi_sdk.load_plugins(builtins=(*builtin.BUILTINS, *extra), within=within)
-
-
-def open_redis(settings: Settings) -> ArqRedis:
-    """A pool that connects when it is used. :raises SettingsError: no address is set."""
-    if settings.redis_url is None:
-        raise SettingsError(
-            "REDIS_URL: is not set; name a Redis, or try `imbi-worker run --embedded`"
-        )
-    return queue.connect(settings.redis_url, queue=settings.queue)
-
-
-def open_graph(settings: Settings) -> "graph.Neo4jGraph":
-    """Neo4j itself, for what only it offers. :raises SettingsError: no address is set."""
-    return graph.Neo4jGraph.at(_graph_address(settings))
-
-
-def open_store(settings: Settings) -> "graph.OpenGraph":
-    """The graph of the adapter the settings name; it connects when it is used.
-
-    :raises SettingsError: no address is set, or no such adapter is installed
-    """
-    address = _graph_address(settings)
-    try:
-        adapter = graph.find_adapter(settings.graph)
-    except graph.UnknownStore as error:
-        raise SettingsError(f"IMBI_WORKER_GRAPH: {error}") from None
-    return adapter(address.url, address.user, address.password, address.database)
-
-
-def _graph_address(settings: Settings) -> "graph.GraphAddress":
-    if settings.neo4j_url is None:
-        raise SettingsError(
-            "NEO4J_URL: is not set; name a graph, or try `imbi-worker run --embedded`"
-        )
-    return graph.GraphAddress(
-        settings.neo4j_url,
-        settings.neo4j_user or None,
-        settings.neo4j_password,
-        settings.neo4j_database,
-    )
-
-
-def signer(settings: Settings) -> Signer | None:
-    """Who signs and verifies jobs; None only where unsigned jobs are accepted."""
-    if settings.signing_keys:
-        return Signer(settings.signing_keys)
-    if settings.accept_unsigned:
-        return None
-    raise SettingsError(
-        "IMBI_WORKER_SIGNING_KEY: is not set; give gateway and workers the same key, e.g. the"
-        " output of `openssl rand -hex 32`"
-    )
-
-
-def action_queue(redis: ArqRedis, settings: Settings) -> ActionQueue:
-    """The gateway's side of the queue, as this process's settings describe it."""
-    return ActionQueue(
-        redis, signer=signer(settings), queue=settings.queue, lane=_LANES[settings.lane]
-    )
-
-
-def require_encryption_key() -> None:
-    """:raises SettingsError: no key, or one that is none; nothing is ever made up."""
-    TokenEncryption.reset_instance()
-    try:
-        TokenEncryption.get_instance()
-    except (RuntimeError, ValueError) as error:
-        raise SettingsError(
-            f"IMBI_AUTH_ENCRYPTION_KEY: {error}; it must be the Fernet key of Imbi's other services"
-        ) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +87,7 @@ async def worker(
         slugs=_slugs(),
         signer=sign,
         accepts_unsigned=settings.accept_unsigned,
-        lane=_LANES[settings.lane],
+        lane=LANES[settings.lane],
         patience=settings.patience,
         options=_options(settings, is_burst=is_burst),
     )

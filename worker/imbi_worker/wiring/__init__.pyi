@@ -1,0 +1,29 @@
+from imbi_worker.wiring.connections import open_graph, open_redis, open_store
+from imbi_worker.wiring.equipment import load, require_encryption_key
+from imbi_worker.wiring.gateway import action_queue, signer
+from imbi_worker.wiring.workers import (
+    ApiIdentity,
+    Opened,
+    SystemClock,
+    lookout,
+    queue_port,
+    with_embedded,
+    worker,
+)
+
+__all__ = [
+    "ApiIdentity",
+    "Opened",
+    "SystemClock",
+    "action_queue",
+    "load",
+    "lookout",
+    "open_graph",
+    "open_redis",
+    "open_store",
+    "queue_port",
+    "require_encryption_key",
+    "signer",
+    "with_embedded",
+    "worker",
+]
