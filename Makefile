@@ -52,14 +52,16 @@ test-deploy: $(VENV)/.dev
 bench: $(VENV)/.dev
 	$(PY) -m bench $(ARGS)
 
-# Workers killed, Redis restarted, connections cut: nothing is lost and order is kept.
-# SEED plays the same storm again; SECONDS and WORKERS say how long and how many.
 guarantees: $(VENV)/.dev
 	FULL=1 $(PY) -m pytest tests/integration/guarantees tests/acceptance/test_fencing.py tests/acceptance/test_drain.py $(ARGS)
 
+# Workers killed, Redis restarted, connections cut: nothing is lost and order is kept.
+# SEED plays the same storm again; SECONDS and WORKERS say how long and how many; FSYNC=everysec
+# loses what a Redis may lose then.
 chaos: $(VENV)/.dev
 	PYTHONPATH=tests:tests/integration/queue $(PY) -m chaos \
-		--seconds $(or $(SECONDS),120) --workers $(or $(WORKERS),8) $(if $(SEED),--seed $(SEED)) $(ARGS)
+		--seconds $(or $(SECONDS),120) --workers $(or $(WORKERS),8) $(if $(SEED),--seed $(SEED)) \
+		$(if $(FSYNC),--fsync $(FSYNC)) $(ARGS)
 
 format: $(VENV)/.dev
 	$(VENV)/bin/ruff check --fix .

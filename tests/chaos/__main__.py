@@ -20,7 +20,8 @@ def main() -> int:
     if not verdict.is_clean:
         sys.stdout.write(
             f"once more: make chaos SECONDS={plan.seconds:g} SEED={plan.seed}"
-            f" WORKERS={plan.workers} ARGS='--jobs {plan.jobs} --keep DIRECTORY'\n"
+            f" WORKERS={plan.workers} FSYNC={plan.fsync}"
+            f" ARGS='--jobs {plan.jobs} --keep DIRECTORY'\n"
         )
     sys.stdout.write(
         f"chaos: seed={plan.seed} jobs={verdict.jobs} lost={len(verdict.lost)}"
@@ -37,6 +38,12 @@ def _plan() -> Plan:
     parser.add_argument("--seed", type=int, default=None, help="a new one when not given")
     parser.add_argument("--workers", type=int, default=8)
     parser.add_argument("--jobs", type=int, default=20_000, help="enqueue no more than these")
+    parser.add_argument(
+        "--fsync",
+        choices=("always", "everysec"),
+        default="always",
+        help="everysec: a restart of Redis loses up to a second of acknowledged writes",
+    )
     parser.add_argument("--keep", type=Path, help="a directory for the history and the logs")
     given = parser.parse_args()
     seed = given.seed if given.seed is not None else random.SystemRandom().randrange(1_000_000)
@@ -46,6 +53,7 @@ def _plan() -> Plan:
         workers=given.workers,
         jobs=given.jobs,
         keep=given.keep,
+        fsync=given.fsync,
     )
 
 

@@ -42,6 +42,8 @@ class Disturbances:
         default_factory=lambda: defaultdict(list)
     )
     of_all: list[tuple[str, float, float]] = field(default_factory=list)
+    # Spans whose acknowledged writes Redis has lost, which it may do with everysec only.
+    undone: list[tuple[float, float]] = field(default_factory=list)
 
     def why_lost(self, pid: int, since: float, until: float) -> str | None:
         """What can have cost *pid* a lease that it held at *since* and no more at *until*."""
@@ -55,6 +57,10 @@ class Disturbances:
             if begun <= until and over >= earliest:
                 return what
         return None
+
+    def is_undone(self, since: float, until: float) -> bool:
+        """Whether something that was written between these moments may be lost."""
+        return any(begun <= until and over >= since for begun, over in self.undone)
 
     def is_drained(self, pid: int, at: float) -> bool:
         return self.drains.get(pid, _FOREVER) <= at
@@ -73,6 +79,8 @@ def disturbances(lines: Iterable[Line], *, lease: float) -> Disturbances:
                 found.of_pid[line.pid].append(("freeze", line.at, line.until))
             case "stall":
                 found.of_pid[line.pid].append(("stall", line.until, line.at))
+            case "writes lost":
+                found.undone.append((line.until, line.at))
             case "redis away":
                 away.append(line.at)
             case "redis back":

@@ -2,10 +2,8 @@
 
 import asyncio
 import itertools
-import os
 import random
 import signal
-import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,10 +11,10 @@ from pathlib import Path
 from typing import Final
 
 from chaos.history import History
+from chaos.nursery import Child, Nursery
 from chaos.plugin import EXIT_CODE
 from chaos.proxy import Proxy, some_cut
 
-_TESTS: Final = Path(__file__).parent.parent
 _LAST_LINES: Final = 8
 # Drained; terminated before it was set up; drained past an action that would not end; killed;
 # ended by a toxic action.
@@ -26,7 +24,7 @@ _EXPECTED: Final = {*_DRAINED, 70, -signal.SIGKILL, EXIT_CODE}
 
 @dataclass(slots=True)
 class Pod:
-    process: asyncio.subprocess.Process
+    process: Child
     proxy: Proxy
     log: Path
     is_frozen: bool = False
@@ -60,7 +58,16 @@ class Crew:
         self._pods: list[Pod] = []
         self._keepers: set[asyncio.Task[None]] = set()
         self._is_open = True
+        self._nursery = Nursery()
         self.complaints: list[str] = []
+
+    async def open(self) -> None:
+        """Before the first start."""
+        await self._nursery.open(self._environment)
+
+    async def close(self) -> None:
+        """When all are gone."""
+        await self._nursery.close()
 
     async def start(self, *, is_calm: bool = False) -> None:
         self._is_open = True
@@ -141,19 +148,7 @@ class Crew:
         proxy = Proxy(self._redis, self._directory / f"{number}.sock", on_cut)
         await proxy.start()
         log = self._directory / f"pod-{number}.log"
-        with log.open("wb") as output:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                "chaos.pod",
-                str(os.getpid()),
-                cwd=_TESTS,
-                env={**self._environment, "REDIS_URL": proxy.url},
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=output,
-                stderr=asyncio.subprocess.STDOUT,
-                start_new_session=True,
-            )
+        process = await self._nursery.start({**self._environment, "REDIS_URL": proxy.url}, log)
         pid.append(process.pid)
         pod = Pod(process, proxy, log)
         self._pods.append(pod)

@@ -1,4 +1,4 @@
-"""One worker process with the chaos plugin: ``python -m chaos.pod <pid of its owner>``.
+"""What one worker process does, with the chaos plugin; the nursery forks it.
 
 CHAOS_HISTORY   the file to append to
 CHAOS_CALM      1: every deed just succeeds
@@ -6,7 +6,6 @@ CHAOS_CALM      1: every deed just succeeds
 
 import asyncio
 import os
-import sys
 import threading
 import time
 from pathlib import Path
@@ -16,7 +15,6 @@ from chaos.history import History
 from chaos.plugin import ChaosPlugin, Witness
 from imbi_sdk.attempt import Redactor
 from imbi_worker import wiring
-from imbi_worker.embedded.keeper import die_with
 from imbi_worker.observability import configure_logs
 from imbi_worker.settings import Settings
 
@@ -49,13 +47,6 @@ def watch(history: History) -> None:
 
 
 def main() -> None:
-    ask = die_with(int(sys.argv[1]))
-    if ask is not None:
-        ask()
     history = History(Path(os.environ["CHAOS_HISTORY"]))
     threading.Thread(target=watch, args=(history,), daemon=True).start()
     asyncio.run(run(history, is_calm=os.environ["CHAOS_CALM"] == "1"))
-
-
-if __name__ == "__main__":
-    main()

@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal, TypeAlias
 
 from cryptography.fernet import Fernet
 from pydantic import SecretStr
@@ -22,14 +22,18 @@ from chaos.history import History, read
 from chaos.producers import SIGNING_KEY, Producer
 from chaos.proxy import Proxy
 from chaos.storm import Storm
+from chaos.tail import Tail
 from chaos.verdict import Verdict, judge
 from imbi_sdk.queue import keys
 from imbi_worker.embedded import Valkey
 from imbi_worker.queue import Retention, connect
 from imbi_worker.queue.janitor import Janitor
 
+Fsync: TypeAlias = Literal["always", "everysec"]
 _LEASE: Final = 2.0
 _JOBS_PER_DELIVERY: Final = 2.2
+# The jobs are to be in before the storm ends, for it may end without a Redis.
+_AHEAD: Final = 1.15
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +46,14 @@ class Plan:
     producers: int = 5
     jobs: int = 20_000
     keep: Path | None = None
+    fsync: Fsync = "always"
 
 
 async def run(plan: Plan) -> Verdict:
     """Play the storm and judge it. With *keep* the history and the logs stay there."""
     directory = Path(tempfile.mkdtemp(prefix="imbi-chaos-"))
-    # Always: what is acknowledged is on disk, so a restart explains no duplicate.
-    valkey = Valkey(directory / "redis", appendonly=True, appendfsync="always").start()
+    # With always, what is acknowledged is on disk, so a restart explains no duplicate.
+    valkey = Valkey(directory / "redis", appendonly=True, appendfsync=plan.fsync).start()
     try:
         return await _Stage(plan, directory, valkey).play()
     finally:
@@ -78,16 +83,19 @@ class _Stage:
         )
 
     async def play(self) -> Verdict:
+        await self._crew.open()
         try:
             await self._crew.start()
             await self._storm()
             await self._crew.stop()
             return await self._close()
         finally:
+            await self._crew.close()
             await self._redis.aclose()
 
     async def _storm(self) -> None:
         plan, stop = self._plan, asyncio.Event()
+        tail = Tail(self._directory / "redis") if plan.fsync == "everysec" else None
         producers = [self._producer(f"producer-{n}") for n in range(plan.producers)]
         storm = Storm(
             crew=self._crew,
@@ -97,13 +105,16 @@ class _Stage:
             jobs=self._jobs,
             history=self._history,
             chance=self._chance("storm"),
+            tail=tail,
         )
-        rate = plan.jobs / plan.seconds / _JOBS_PER_DELIVERY / plan.producers
+        rate = _AHEAD * plan.jobs / plan.seconds / _JOBS_PER_DELIVERY / plan.producers
         async with asyncio.TaskGroup() as group:
             for producer in producers:
                 group.create_task(producer.run(stop=stop, rate=rate, most=plan.jobs))
             group.create_task(storm.run(stop=stop))
             group.create_task(self._sweep(stop))
+            if tail is not None:
+                group.create_task(tail.watch(self._redis, stop))
             await asyncio.sleep(plan.seconds)
             stop.set()
 

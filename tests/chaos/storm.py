@@ -2,9 +2,10 @@
 
 import asyncio
 import random
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
-from typing import Final
+from typing import Any, Final
 
 from arq.connections import ArqRedis
 from arq.jobs import Job, JobStatus
@@ -13,6 +14,7 @@ from redis.exceptions import RedisError
 from chaos.crew import Crew
 from chaos.history import History
 from chaos.producers import Producer
+from chaos.tail import Tail
 from imbi_sdk.queue import ActionFailed, arq_deserializer, keys
 from imbi_sdk.queue.scripts import Executes
 from imbi_worker.embedded import Valkey
@@ -30,6 +32,7 @@ _WEATHER: Final = {
     "nothing": 50,
 }
 _RECENT: Final = 60
+_ASKED: Final = 10
 
 
 class Storm:
@@ -45,7 +48,9 @@ class Storm:
         jobs: Sequence[str],
         history: History,
         chance: random.Random,
+        tail: Tail | None,
     ) -> None:
+        self._tail = tail
         self._crew = crew
         self._producers = producers
         self._valkey = valkey
@@ -54,59 +59,80 @@ class Storm:
         self._history = history
         self._chance = chance
         self._loose: set[asyncio.Task[None]] = set()
+        self._one_absence = asyncio.Lock()
 
     async def run(self, *, stop: asyncio.Event) -> None:
-        deeds = {
+        """One tick after the other, however long what goes wrong takes."""
+        deeds: dict[str, Callable[[], Coroutine[Any, Any, None] | None]] = {
+            "kill": self._crew.kill,
             "restart": self._restart,
             "pause": self._pause,
-            "abort": self._abort,
+            "cut": self._cut,
+            "abort": lambda: self._abort(random.Random(self._chance.random())),  # noqa: S311 - chance to be repeated
             "freeze": self._freeze,
+            "drain": self._crew.drain,
+            "nothing": lambda: None,
         }
-        simple = {"kill": self._crew.kill, "cut": self._cut, "drain": self._crew.drain}
+        due = time.monotonic()
         while not stop.is_set():
-            await asyncio.sleep(_TICK)
+            due += _TICK
+            await asyncio.sleep(max(0.0, due - time.monotonic()))
             (name,) = self._chance.choices(list(_WEATHER), list(_WEATHER.values()))
-            if name in simple:
-                simple[name]()
-            elif name in deeds:
-                await deeds[name]()
+            if (lasting := deeds[name]()) is not None:
+                self._let_go(lasting)
         if self._loose:
             await asyncio.wait(self._loose)
 
-    async def _restart(self) -> None:
-        """SIGKILL; what was acknowledged is in the append-only file, and comes back."""
-        away = self._chance.choice((0.0, 0.5, 3.0))
-        self._history.note("redis away")
+    def _let_go(self, lasting: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(lasting)
+        self._loose.add(task)
+        task.add_done_callback(self._loose.discard)
+
+    def _restart(self) -> Coroutine[Any, Any, None]:
+        away, lost = self._chance.choice((0.0, 0.5, 3.0)), self._chance.random()
+        return self._without_redis(self._die_and_come_back(away, lost))
+
+    def _pause(self) -> Coroutine[Any, Any, None]:
+        seconds = self._chance.choice((0.05, 0.3, 0.3, 1.0, 1.0, 3.0))
+        return self._without_redis(
+            self._stand_still(seconds, self._chance.choice(("ALL", "WRITE")))
+        )
+
+    async def _without_redis(self, absence: Coroutine[Any, Any, None]) -> None:
+        """One absence after the other."""
+        async with self._one_absence:
+            self._history.note("redis away")
+            await absence
+            self._history.note("redis back")
+
+    async def _die_and_come_back(self, away: float, lost: float) -> None:
+        """SIGKILL; what was acknowledged comes back, unless *tail* takes some of it."""
         self._valkey.kill()
+        if self._tail is not None and (since := self._tail.lose(lost)) is not None:
+            self._history.note("writes lost", until=since)
         await asyncio.sleep(away)
         await asyncio.to_thread(self._valkey.restart)
-        self._history.note("redis back")
         await self._redis.connection_pool.disconnect()
 
-    async def _pause(self) -> None:
-        seconds = self._chance.choice((0.05, 0.3, 0.3, 1.0, 1.0, 3.0))
-        mode = self._chance.choice(("ALL", "WRITE"))
-        self._history.note("redis away")
+    async def _stand_still(self, seconds: float, mode: str) -> None:
         with suppress(RedisError, OSError):
             client: Executes = self._redis
             await client.execute_command("CLIENT", "PAUSE", int(seconds * 1000), mode)
         await asyncio.sleep(seconds)
-        self._history.note("redis back")
 
     def _cut(self) -> None:
         self._crew.cut()
         self._chance.choice(self._producers).cut()
 
-    async def _freeze(self) -> None:
-        task = asyncio.create_task(self._crew.freeze(self._chance.choice((0.5, 2.5, 4.0))))
-        self._loose.add(task)
-        task.add_done_callback(self._loose.discard)
+    def _freeze(self) -> Coroutine[Any, Any, None]:
+        return self._crew.freeze(self._chance.choice((0.5, 2.5, 4.0)))
 
-    async def _abort(self) -> None:
+    async def _abort(self, chance: random.Random) -> None:
         """A stock client's abort: of a job that runs just now, if one of some recent ones does."""
-        if not self._jobs:
+        recent = self._jobs[-_RECENT:]
+        if not recent:
             return
-        candidates = self._chance.sample(self._jobs[-_RECENT:], min(10, len(self._jobs[-_RECENT:])))
+        candidates = chance.sample(recent, min(_ASKED, len(recent)))
         with suppress(RedisError, OSError):
             chosen = await self._bad_moment(candidates)
             self._history.note("abort", job=chosen)

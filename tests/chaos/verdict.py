@@ -10,6 +10,8 @@ from chaos.history import Line
 
 _ENDS: Final = {"succeeded", "skipped", "dead", "cancelled"}
 _GOOD: Final = {"ok", "skipped"}
+# From a claim to the first line of its action, on a busy machine.
+_ON_ITS_WAY: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +55,11 @@ def judge(lines: Sequence[Line], books: Books, *, lease: float) -> Verdict:
     made = attempts(lines)
     around = disturbances(lines, lease=lease)
     verdict = Verdict()
-    accepted = [line for line in lines if line.what == "accepted"]
-    verdict.jobs = len(accepted)
-    verdict.lost += _lost(accepted, books, made)
+    verdict.jobs = sum(line.what == "accepted" for line in lines)
+    verdict.lost += _lost(lines, books, made)
+    verdict.lost += _unknown(lines, books, around, verdict.causes)
     verdict.lost += _outcomes(books)
-    verdict.others += _enqueued(lines, books)
+    verdict.others += _enqueued(lines, books, around)
     verdict.others += _crashes(books, around)
     verdict.others += _cancels(lines, books)
     verdict.recovered_kills = _recovered(lines, made, books)
@@ -65,13 +67,26 @@ def judge(lines: Sequence[Line], books: Books, *, lease: float) -> Verdict:
     return verdict
 
 
-def _lost(accepted: Sequence[Line], books: Books, made: Sequence[Attempt]) -> Iterator[str]:
-    done = {(a.job, a.run) for a in made if a.how == "ok"}
-    for line in accepted:
-        job = books.jobs.get(line.job)
-        if job is None:
+def _unknown(
+    lines: Sequence[Line], books: Books, around: Disturbances, causes: Counter[str]
+) -> Iterator[str]:
+    offered = {line.nonce: line.at for line in lines if line.what == "offered"}
+    for line in lines:
+        if line.what != "accepted" or line.job in books.jobs:
+            continue
+        if around.is_undone(offered[line.nonce], line.at):
+            causes["lost: writes lost"] += 1
+        else:
             yield f"job {line.job} was accepted and Redis knows nothing of it"
-        elif job.state not in _ENDS:
+
+
+def _lost(lines: Sequence[Line], books: Books, made: Sequence[Attempt]) -> Iterator[str]:
+    done = {(a.job, a.run) for a in made if a.how == "ok"}
+    for line in lines:
+        job = books.jobs.get(line.job)
+        if line.what != "accepted" or job is None:
+            continue
+        if job.state not in _ENDS:
             yield f"job {line.job} is {job.state} in the end"
         elif job.state == "succeeded" and (line.job, job.run) not in done:
             yield f"job {line.job} has succeeded, it says, and no action of run {job.run} has"
@@ -89,18 +104,20 @@ def _outcomes(books: Books) -> Iterator[str]:
             yield f"job {job} is {ended.state}, its outcomes are {told.get((job, ended.run))}"
 
 
-def _enqueued(lines: Sequence[Line], books: Books) -> Iterator[str]:
+def _enqueued(lines: Sequence[Line], books: Books, around: Disturbances) -> Iterator[str]:
     """New is never called a duplicate, and what was enqueued later stands later in its lane."""
     highest: dict[str, int] = {}
     before: dict[str, dict[str, int]] = {}
+    offered: dict[str, float] = {}
     for line in lines:
         if line.what == "offered":
             before[line.nonce] = dict(highest)
+            offered[line.nonce] = line.at
         elif line.what == "accepted":
             if line.how != "accepted":
                 yield f"job {line.job} is new, and its producer was told {line.how}"
             job = books.jobs.get(line.job)
-            if job is None or job.run != 1:
+            if job is None or job.run != 1 or around.is_undone(offered[line.nonce], line.at):
                 continue
             if job.seq <= before[line.nonce].get(line.lane, 0):
                 yield f"job {line.job} stands in its lane before one enqueued earlier"
@@ -109,6 +126,8 @@ def _enqueued(lines: Sequence[Line], books: Books) -> Iterator[str]:
 
 def _crashes(books: Books, around: Disturbances) -> Iterator[str]:
     for job, pid, begun, noted in books.crashes:
+        if around.is_undone(begun, noted):
+            continue
         if around.why_lost(pid, begun, noted) is None:
             yield f"job {job} was taken for crashed on {pid}, and nothing had happened to that"
 
@@ -139,7 +158,7 @@ class _Lanes:
         self._books = books
         self._around = around
         self._verdict = verdict
-        self._latest: dict[str, int] = {}
+        self._latest: dict[str, tuple[int, float]] = {}
         self._in_lane: dict[str, list[Attempt]] = defaultdict(list)
         self._of_run: dict[tuple[str, int], list[Attempt]] = defaultdict(list)
 
@@ -182,12 +201,14 @@ class _Lanes:
         job = self._books.jobs.get(now.job)
         if job is None or job.run != now.run:
             return  # its place was another one then
-        latest = self._latest.get(now.lane, 0)
-        self._latest[now.lane] = max(latest, job.seq)
+        latest, started = self._latest.get(now.lane, (0, 0.0))
         if job.seq >= latest:
+            self._latest[now.lane] = job.seq, now.at
             return
         # A worker that lost its lease before its action's first line starts what has ended.
         cause = self._around.why_lost(now.pid, now.at, now.at) if job.ended < now.at else None
+        if cause is None and self._around.is_undone(started - _ON_ITS_WAY, started):
+            cause = "writes lost"
         self._verdict.causes[f"late start: {cause}"] += 1
         if cause is None:
             self._verdict.order_breaks.append(
@@ -197,6 +218,8 @@ class _Lanes:
 
     def _why_both(self, before: Attempt, now: Attempt) -> str | None:
         """How *before* could lose its lease; or *now*, if it was claimed first and woke late."""
+        if self._around.is_undone(before.at, min(now.at, before.ended + self._around.lease)):
+            return "writes lost"
         return self._around.why_lost(before.pid, before.at, now.at) or self._around.why_lost(
             now.pid, now.at, now.at
         )

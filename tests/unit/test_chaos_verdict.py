@@ -113,6 +113,35 @@ def test_a_new_job_that_was_called_a_duplicate_is_found() -> None:
     assert len(verdict(lines, books("a")).others) == 1
 
 
+def test_what_redis_has_lost_explains_what_was_acknowledged_just_then_and_nothing_else() -> None:
+    """A restart with everysec; with always there is no such line in the history."""
+    lost = Line(5.0, "writes lost", until=4.0)
+    offered = [Line(3.5, "offered", nonce="n"), Line(3.8, "offered", nonce="m")]
+    before = Line(3.9, "accepted", nonce="n", job="before", lane=LANE, how="accepted")
+    within = Line(4.1, "accepted", nonce="m", job="within", lane=LANE, how="accepted")
+    found = verdict([*offered, before, within, lost], books())
+    assert [text.split()[1] for text in found.lost] == ["before"]
+    assert found.causes == {"lost: writes lost": 1}
+
+
+def test_an_end_that_redis_has_lost_explains_a_repetition_and_an_older_one_does_not() -> None:
+    again = attempt("a", 6, 7, pid=2)
+    lines = [*accepted("a"), *attempt("a", 1, 2), *again]
+    assert verdict([*lines, Line(3.5, "writes lost", until=2.5)], books("a")).is_clean
+    late = Line(5.5, "writes lost", until=4.5)
+    assert len(verdict([*lines, late], books("a")).unexplained_duplicates) == 1
+
+
+def test_starts_that_redis_has_forgotten_explain_that_an_earlier_job_starts_again() -> None:
+    lost = Line(5.0, "writes lost", until=2.1)
+    lines = [*accepted("a"), *accepted("b"), *attempt("a", 1, 2), *attempt("b", 3, 4)]
+    again = attempt("a", 6, 7, pid=2)
+    assert len(verdict([*lines, *again], books("a", "b")).order_breaks) == 1
+    found = verdict([*lines, lost, *again], books("a", "b"))
+    assert found.is_clean
+    assert found.causes["late start: writes lost"] == 1
+
+
 def test_a_kill_is_recovered_when_all_it_held_has_ended() -> None:
     begun = attempt("a", 1, 2)[:1]
     died = Line(1.5, "died", pid=1, how="-9")

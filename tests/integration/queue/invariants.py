@@ -1,6 +1,6 @@
 """What holds between any two scripts, looked up in Redis itself and not through the scripts."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TypeVar
@@ -214,9 +214,12 @@ def _bodies(picture: Picture) -> Iterator[str]:
 
 
 def _deliveries(picture: Picture) -> Iterator[str]:
+    by_delivery: defaultdict[str, list[dict[str, str]]] = defaultdict(list)
+    for facts in picture.jobs.values():
+        by_delivery[facts["delivery"]].append(facts)
     for delivery, record in picture.deliveries.items():
-        jobs = {job: facts for job, facts in picture.jobs.items() if facts["delivery"] == delivery}
-        projects = Counter(f["project"] for f in jobs.values() if f["state"] in UNFINISHED)
+        jobs = by_delivery[delivery]
+        projects = Counter(facts["project"] for facts in jobs if facts["state"] in UNFINISHED)
         if int(record.get("open", 0)) != projects.total():
             yield f"delivery {delivery}: open is {record.get('open')}, not {projects.total()}"
         counted = {
@@ -226,11 +229,11 @@ def _deliveries(picture: Picture) -> Iterator[str]:
         }
         if counted != dict(projects):
             yield f"delivery {delivery}: open projects are {counted}, not {dict(projects)}"
-        needed = {f["digest"] for f in jobs.values() if f["state"] in {*UNFINISHED, "dead"}} - {""}
+        needed = {f["digest"] for f in jobs if f["state"] in {*UNFINISHED, "dead"}} - {""}
         if set(picture.events.get(delivery, ())) != needed:
             yield f"delivery {delivery}: the stored events are not the ones referred to"
         is_needed = bool(needed) or projects.total() > 0
-        is_dead = any(facts["state"] == "dead" for facts in jobs.values())
+        is_dead = any(facts["state"] == "dead" for facts in jobs)
         if not is_dead and is_needed == (f"{keys.DELIVERY}{delivery}" in picture.expiring):
             yield f"delivery {delivery} is kept for the wrong time"
     for delivery in picture.events.keys() - picture.deliveries.keys():
