@@ -1,0 +1,332 @@
+"""Each example makes manifests that Kubernetes takes, and pods that keep the worker's promises."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import kubernetes_validate
+import pytest
+from charts import (
+    CASES,
+    ROOT,
+    Document,
+    deployment,
+    environment,
+    merged,
+    named,
+    of_kind,
+    pods,
+    render,
+    settings_names,
+    values_of,
+)
+
+from imbi_worker.settings import Settings
+
+VERSIONS = ("1.28", "1.29", "1.30", "1.31", "1.32", "1.33")
+CUSTOM = ("keda.sh/", "monitoring.coreos.com/")
+LABELS = {
+    "app.kubernetes.io/name",
+    "app.kubernetes.io/instance",
+    "app.kubernetes.io/version",
+    "app.kubernetes.io/part-of",
+    "app.kubernetes.io/managed-by",
+    "helm.sh/chart",
+}
+
+
+@pytest.fixture(params=CASES)
+def documents(request: pytest.FixtureRequest) -> list[Document]:
+    return render(values_of(request.param))
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_kubernetes_takes_every_manifest(documents: list[Document], version: str) -> None:
+    """Strictly: an unknown field is an error. Custom resources have a test of their own."""
+    ours = [one for one in documents if not one["apiVersion"].startswith(CUSTOM)]
+    assert {"Deployment", "NetworkPolicy", "Pod"} <= {one["kind"] for one in ours}
+    for one in ours:
+        kubernetes_validate.validate(one, version, strict=True)
+
+
+def test_the_strict_schema_does_refuse() -> None:
+    """Or the test above would prove nothing."""
+    worker = deployment(render(values_of("smallest")), "worker")
+    worker["spec"]["template"]["spec"]["containers"][0]["readynessProbe"] = {}
+    with pytest.raises(kubernetes_validate.ValidationError, match="readynessProbe"):
+        kubernetes_validate.validate(worker, "1.33", strict=True)
+
+
+def test_no_two_documents_have_one_name(documents: list[Document]) -> None:
+    names = [(one["kind"], one["metadata"]["name"]) for one in documents]
+    assert len(names) == len(set(names))
+    assert all(len(name) <= 63 for _, name in names)
+
+
+def test_the_longest_names_still_fit() -> None:
+    """A release name of 53 letters and a queue name of 16 are the longest allowed."""
+    values = merged(values_of("smallest"), {"queues": [{"name": "q" * 16}]})
+    names = [one["metadata"]["name"] for one in render(values, release="r" * 53)]
+    assert max(len(name) for name in names) == 63
+
+
+def test_everything_wears_the_recommended_labels(documents: list[Document]) -> None:
+    for one in documents:
+        assert one["metadata"]["labels"].keys() >= LABELS
+
+
+def test_the_drain_always_fits_into_the_grace_period(documents: list[Document]) -> None:
+    """Kubernetes' patience is at least the drain plus 15 s, and the actions' grace within it."""
+    for labels, pod in pods(documents):
+        if labels["app.kubernetes.io/component"] != "worker":
+            continue
+        told = environment(documents, pod)
+        drain, grace = (int(str(told[f"IMBI_WORKER_{one}"])[:-1]) for one in ("DRAIN", "GRACE"))
+        assert pod["terminationGracePeriodSeconds"] >= drain + max(15, grace + 10)
+
+
+def test_pods_are_restricted(documents: list[Document]) -> None:
+    """Pod Security *restricted*, and beyond: a root nobody writes, no token, no service links."""
+    for _, pod in pods(documents):
+        assert pod["automountServiceAccountToken"] is False
+        # A Service named imbi-worker-* would set IMBI_WORKER_..., which the worker refuses.
+        assert pod["enableServiceLinks"] is False
+        assert pod["securityContext"]["runAsNonRoot"] is True
+        assert pod["securityContext"]["runAsUser"] == 10001
+        assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+        assert not {"hostNetwork", "hostPID", "hostIPC"} & pod.keys()
+        for volume in pod["volumes"]:
+            kinds = volume.keys() - {"name"}
+            assert kinds <= {"emptyDir", "persistentVolumeClaim", "configMap", "secret"}
+        assert "initContainers" not in pod
+        for container in pod["containers"]:
+            assert container["securityContext"] == {
+                "allowPrivilegeEscalation": False,
+                "readOnlyRootFilesystem": True,
+                "capabilities": {"drop": ["ALL"]},
+            }
+            assert all("hostPort" not in port for port in container.get("ports", []))
+            assert {"name": "tmp", "mountPath": "/tmp"} in container["volumeMounts"]  # noqa: S108 - an emptyDir of its own
+
+
+def test_pods_ask_for_what_they_need(documents: list[Document]) -> None:
+    """CPU and memory are asked for, memory is limited, CPU is not."""
+    for _, pod in pods(documents):
+        for container in pod["containers"]:
+            assert container["resources"]["requests"].keys() == {"cpu", "memory"}
+            assert container["resources"]["limits"].keys() == {"memory"}
+
+
+def test_every_variable_is_one_that_the_worker_reads(documents: list[Document]) -> None:
+    """A secret one comes from a Secret, any other from the ConfigMap."""
+    names = settings_names()
+    for _, pod in pods(documents):
+        told = environment(documents, pod)
+        ours = {name: value for name, value in told.items() if not name.startswith("OTEL_")}
+        assert ours.keys() <= names.keys()
+        assert {name for name, value in ours.items() if value is None} == {
+            name for name in ours if names[name]
+        }
+
+
+def test_the_settings_can_be_read(
+    documents: list[Document], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The worker's own reader takes what the pods are given."""
+    for _, pod in pods(documents):
+        with monkeypatch.context() as patch:
+            for name, value in environment(documents, pod).items():
+                patch.setenv(name, value if value is not None else "redis://r/0")
+            settings = Settings.load()
+        assert settings.queue.startswith("imbi:")
+
+
+def test_numbers_arrive_as_they_were_written() -> None:
+    """Helm reads numbers as floats: 134217728 must not become 1.34217728e+08."""
+    worker = environment(
+        documents := render(values_of("production")),
+        deployment(documents, "worker")["spec"]["template"]["spec"],
+    )
+    assert worker["IMBI_WORKER_EVENT_BYTES"] == "134217728"
+    assert worker["IMBI_WORKER_CONCURRENCY"] == "200"
+    assert worker["IMBI_WORKER_DRAIN"] == "120s"
+
+
+def test_ports_can_be_reached_from_outside_the_pod(documents: list[Document]) -> None:
+    for labels, pod in pods(documents):
+        if labels["app.kubernetes.io/component"] == "check":
+            continue
+        told = environment(documents, pod)
+        assert told["IMBI_WORKER_METRICS_HOST"] == "0.0.0.0"  # noqa: S104 - that is the point
+        ports = {one["name"]: str(one["containerPort"]) for one in pod["containers"][0]["ports"]}
+        if labels["app.kubernetes.io/component"] == "worker":
+            assert ports == {"metrics": told["IMBI_WORKER_METRICS_PORT"]}
+        else:
+            assert told["IMBI_WORKER_DASHBOARD_HOST"] == "0.0.0.0"  # noqa: S104 - that is the point
+            assert ports == {
+                "http": told["IMBI_WORKER_DASHBOARD_PORT"],
+                "metrics": told["IMBI_WORKER_DASHBOARD_METRICS_PORT"],
+            }
+
+
+def _served(folder: str) -> set[str]:
+    sources = (ROOT / "worker" / "imbi_worker" / folder).rglob("*.py")
+    text = "".join(path.read_text(encoding="utf-8") for path in sources)
+    return set(re.findall(r'"(/(?:livez|readyz|metrics))"', text))
+
+
+def test_probes_ask_pages_that_exist(documents: list[Document]) -> None:
+    """By the worker's port and the dashboard's, as their code serves them."""
+    served = {"worker": _served("observability"), "dashboard": _served("dashboard")}
+    for one in of_kind(documents, "Deployment"):
+        (container,) = one["spec"]["template"]["spec"]["containers"]
+        ports = {port["name"] for port in container["ports"]}
+        for probe, path in [
+            ("startupProbe", "/livez"),
+            ("livenessProbe", "/livez"),
+            ("readinessProbe", "/readyz"),
+        ]:
+            asked = container[probe]["httpGet"]
+            assert asked["path"] == path
+            assert path in served[container["name"]]
+            assert asked["port"] in ports
+
+
+def _matches(selector: Document, labels: dict[str, str]) -> bool:
+    for rule in selector.get("matchExpressions", []):
+        assert rule["operator"] == "In"
+        if labels.get(rule["key"]) not in rule["values"]:
+            return False
+    return selector.get("matchLabels", {}).items() <= labels.items()
+
+
+def _selectors(document: Document) -> list[Document]:
+    spec = document["spec"]
+    match document["kind"]:
+        case "Service":
+            return [{"matchLabels": spec["selector"]}]
+        case "NetworkPolicy":
+            return [spec["podSelector"]]
+        case "PodDisruptionBudget" | "PodMonitor":
+            return [spec["selector"]]
+        case "Deployment":
+            spread = spec["template"]["spec"].get("topologySpreadConstraints", [])
+            return [spec["selector"], *(one["labelSelector"] for one in spread)]
+        case _:
+            return []
+
+
+def test_every_selector_finds_its_pods(documents: list[Document]) -> None:
+    """And those of one queue's Deployment, Service and budget find no other queue's."""
+    everyone = [labels for labels, _ in pods(documents)]
+    for one in (found for found in documents if "spec" in found):
+        for selector in _selectors(one):
+            found = [labels for labels in everyone if _matches(selector, labels)]
+            assert found, f"{one['kind']} {one['metadata']['name']} selects nothing"
+            if one["kind"] in {"Deployment", "Service", "PodDisruptionBudget"}:
+                assert len(found) == 1
+
+
+def test_references_lead_somewhere(documents: list[Document]) -> None:
+    """To a ConfigMap, a ServiceAccount, a Service or a Deployment of the same chart."""
+    for _, pod in pods(documents):
+        named(documents, "ServiceAccount", pod["serviceAccountName"])
+    for one in of_kind(documents, "ScaledObject", "HorizontalPodAutoscaler"):
+        named(documents, "Deployment", one["spec"]["scaleTargetRef"]["name"])
+    for one in of_kind(documents, "Ingress"):
+        service = one["spec"]["rules"][0]["http"]["paths"][0]["backend"]["service"]
+        ports = named(documents, "Service", service["name"])["spec"]["ports"]
+        assert service["port"]["name"] in {port["name"] for port in ports}
+
+
+def test_no_secret_stands_in_a_config_map() -> None:
+    """Also where the chart itself makes the Secret; pods restart when it changes."""
+    names = settings_names()
+    canary = "canary-7d2f"
+    secrets = {name: canary for name, is_secret in names.items() if is_secret}
+    secrets = {name: value for name, value in secrets.items() if name != "VALKEY_URL"}
+    values = merged(values_of("smallest"), {"existingSecret": "", "secretValues": secrets})
+    documents = render(values)
+    for one in documents:
+        assert (canary in str(one)) == (one["kind"] == "Secret")
+    (secret,) = of_kind(documents, "Secret")
+    assert secret["stringData"].keys() == secrets.keys()
+    assert not any(names.get(key) for one in of_kind(documents, "ConfigMap") for key in one["data"])
+    worker = deployment(documents, "worker")["spec"]["template"]["metadata"]["annotations"]
+    assert "checksum/secret" in worker
+
+
+def test_the_dashboard_is_given_no_key_it_does_not_need() -> None:
+    documents = render(values_of("smallest"))
+    told = environment(documents, deployment(documents, "dashboard")["spec"]["template"]["spec"])
+    assert {name for name, value in told.items() if value is None} == {
+        "REDIS_URL",
+        "IMBI_WORKER_SIGNING_KEY",
+        "IMBI_WORKER_DASHBOARD_TOKENS",
+    }
+
+
+def test_pods_restart_when_their_settings_change() -> None:
+    def checksum(changes: dict[str, Any]) -> str:
+        documents = render(merged(values_of("smallest"), changes))
+        template = deployment(documents, "worker")["spec"]["template"]
+        return str(template["metadata"]["annotations"]["checksum/config"])
+
+    assert checksum({}) == checksum({"worker": {"replicas": 7}})
+    assert checksum({}) != checksum({"settings": {"IMBI_WORKER_CONCURRENCY": 7}})
+
+
+def test_a_node_can_always_be_emptied() -> None:
+    """One worker at a time, and one that is not ready keeps nobody waiting."""
+    (budget,) = of_kind(render(values_of("smallest")), "PodDisruptionBudget")
+    assert budget["spec"]["maxUnavailable"] == 1
+    assert budget["spec"]["unhealthyPodEvictionPolicy"] == "AlwaysAllow"
+
+
+def test_each_queue_has_its_own_redis_and_settings() -> None:
+    documents = render(values_of("several-queues"))
+    found = {}
+    for one in of_kind(documents, "Deployment"):
+        pod = one["spec"]["template"]["spec"]
+        if pod["containers"][0]["name"] == "worker":
+            env = {entry["name"]: entry for entry in pod["containers"][0]["env"]}
+            address = env["REDIS_URL"]["valueFrom"]["secretKeyRef"]
+            told = environment(documents, pod)
+            found[one["metadata"]["name"]] = (
+                f"{address['name']}/{address['key']}",
+                told["IMBI_WORKER_QUEUE"],
+                told.get("IMBI_WORKER_CONCURRENCY"),
+                pod["terminationGracePeriodSeconds"],
+            )
+    assert found == {
+        "demo-imbi-worker-github": ("imbi-worker/REDIS_URL_GITHUB", "imbi:queue", None, 75),
+        "demo-imbi-worker-incidents": (
+            "imbi-worker/REDIS_URL_INCIDENTS",
+            "imbi:incidents",
+            "20",
+            45,
+        ),
+        "demo-imbi-worker-bulk": ("imbi-worker-bulk/REDIS_URL", "imbi:queue", None, 300),
+    }
+    dashboards = [name for name in _names(documents, "Service") if name.endswith("-dashboard")]
+    assert len(dashboards) == 2
+
+
+def _names(documents: list[Document], kind: str) -> list[str]:
+    return [one["metadata"]["name"] for one in of_kind(documents, kind)]
+
+
+def test_helm_test_counts_the_fleet() -> None:
+    """`helm test` asks for as many workers as there must be."""
+    pod = named(render(values_of("production")), "Pod", "demo-imbi-worker-check")
+    assert pod["spec"]["containers"][0]["args"] == ["check", "--fleet", "--at-least", "3"]
+    assert pod["metadata"]["annotations"]["helm.sh/hook"] == "test"
+
+
+def test_the_image_is_run_with_arguments_alone() -> None:
+    """The image's entry point is the command; args say which."""
+    dockerfile = Path(ROOT / "deploy" / "Dockerfile")
+    if dockerfile.exists():
+        assert 'ENTRYPOINT ["imbi-worker"]' in dockerfile.read_text(encoding="utf-8")
+    for _, pod in pods(render(values_of("smallest"))):
+        assert "command" not in pod["containers"][0]
