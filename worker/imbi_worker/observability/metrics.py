@@ -93,6 +93,9 @@ JOBS_RUNNING: Final = Metric(
 SLOTS: Final = Metric(
     "imbi_worker_slots", "gauge", "worker", "Jobs that this worker runs at once, at most."
 )
+DRAINING: Final = Metric(
+    "imbi_worker_draining", "gauge", "worker", "1 while this worker takes no more jobs."
+)
 DEFERRED: Final = Metric(
     "imbi_worker_deferrals_total",
     "counter",
@@ -187,7 +190,7 @@ ENQUEUED: Final = Metric(
 
 ALL: Final = (
     *(ATTEMPTS, ATTEMPT_ERRORS, ACTION_DURATION, QUEUE_WAIT, END_TO_END, JOBS_RUNNING, SLOTS),
-    *(DEFERRED, CREDENTIALS_FETCH, PLUGIN_INFO, BUILD_INFO, LAST_POLL, REDIS_ERRORS),
+    *(DRAINING, DEFERRED, CREDENTIALS_FETCH, PLUGIN_INFO, BUILD_INFO, LAST_POLL, REDIS_ERRORS),
     *(DEDUPLICATED, QUEUE_UP, QUEUE_JOBS, DEAD_BYTES, ENDED, OLDEST_DUE, WORKERS, HOLDS, REPAIRED),
     ENQUEUED,
 )

@@ -101,6 +101,7 @@ class WorkerMetrics:
         """Export what *vitals* says, asked at each scrape."""
         _gauge(metrics.JOBS_RUNNING, self.registry).set_function(lambda: vitals().running)
         _gauge(metrics.SLOTS, self.registry).set_function(lambda: vitals().slots)
+        _gauge(metrics.DRAINING, self.registry).set_function(lambda: vitals().is_draining)
 
         def last_poll() -> float:
             at = vitals().claimed_at
