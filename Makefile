@@ -6,7 +6,7 @@ PY     := $(VENV)/bin/python
 PIP    := $(PY) -m pip --disable-pip-version-check --quiet
 SOURCES := pyproject.toml sdk/pyproject.toml
 
-.PHONY: demo test check bench chaos guarantees lock format test-neo4j test-deploy clean
+.PHONY: demo test check bench chaos guarantees lock format test-neo4j test-deploy sbom licences clean
 .DEFAULT_GOAL := help
 .PHONY: help
 help:
@@ -37,6 +37,7 @@ check: $(VENV)/.dev
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 	MYPYPATH=tests:tests/integration/queue $(VENV)/bin/mypy -p chaos
+	MYPYPATH=deploy $(VENV)/bin/mypy -p supply_chain
 	$(VENV)/bin/basedpyright
 	PYTHONPATH=sdk $(VENV)/bin/basedpyright --verifytypes imbi_sdk --ignoreexternal
 	$(VENV)/bin/lint-imports
@@ -62,6 +63,13 @@ chaos: $(VENV)/.dev
 	PYTHONPATH=tests:tests/integration/queue $(PY) -m chaos \
 		--seconds $(or $(SECONDS),120) --workers $(or $(WORKERS),8) $(if $(SEED),--seed $(SEED)) \
 		$(if $(FSYNC),--fsync $(FSYNC)) $(ARGS)
+
+# What the image is made of: bills of materials into build/, and the page of licences.
+sbom: $(VENV)/.dev
+	PYTHONPATH=deploy $(PY) -m supply_chain sbom build
+
+licences: $(VENV)/.dev
+	PYTHONPATH=deploy $(PY) -m supply_chain licences
 
 format: $(VENV)/.dev
 	$(VENV)/bin/ruff check --fix .
