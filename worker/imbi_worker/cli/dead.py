@@ -8,7 +8,7 @@ import typer
 from imbi_sdk.attempt import Redactor
 from imbi_sdk.queue import Signer
 from imbi_worker import wiring
-from imbi_worker.cli import discarding, files, pages
+from imbi_worker.cli import discarding, files, pages, transfer
 from imbi_worker.cli.options import (
     Cursor,
     DryRun,
@@ -40,7 +40,7 @@ from imbi_worker.queue.inspection.views import DeadLetterView
 app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
-    help="Look at dead letters, replay them, throw them away.",
+    help="Look at dead letters, replay them, throw them away, take them elsewhere.",
 )
 _HEADERS = ("ID", "HANDLER", "PROJECT", "ATTEMPTS", "DIED", "REASON")
 
@@ -208,6 +208,50 @@ def discard(
     discarding.discard(order, Output(as_json=as_json))
 
 
+@app.command("export")
+def export(
+    words: Words = None,
+    *,
+    group: Group = None,
+    limit: Most = None,
+    file: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write into this new file, not stdout.")
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with a file that an export has begun.")
+    ] = False,
+    for_reading: Annotated[
+        bool, typer.Option("--for-reading", help="Leave out what an import needs.")
+    ] = False,
+    with_event: WithEvent = False,
+    rate: Rate = None,
+    as_json: Json = False,
+) -> None:
+    """Write dead letters as lines of JSON: to read, to keep, to import elsewhere."""
+
+    async def find(session: Session) -> list[str]:
+        takes_all = group is not None or not words
+        chosen = select(words, JobFilter(), takes_all=takes_all, verb="export")
+        return await _found(session, chosen, group, limit)
+
+    order = transfer.ExportOrder(find, file, resume, for_reading, with_event, rate)
+    transfer.export(order, Output(as_json=as_json))
+
+
+@app.command("import")
+def import_(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Of an export; '-' is stdin.")],
+    *,
+    rate: Rate = None,
+    reason: Reason = None,
+    dry_run: DryRun = False,
+    as_json: Json = False,
+) -> None:
+    """Bring exported dead letters back, as dead letters; a replay runs them."""
+    order = transfer.ImportOrder(file, reason or "", dry_run, rate)
+    transfer.bring_in(order, Output(as_json=as_json))
+
+
 async def _found(
     session: Session, chosen: Selection, group: str | None, limit: int | None
 ) -> list[str]:
@@ -234,6 +278,7 @@ def _row(letter: DeadLetterView) -> tuple[str, ...]:
         job.handler,
         job.project,
         str(job.attempts),
-        age(letter.died),
+        # An import is kept from its own day on, and has died before.
+        age(job.ended or letter.died),
         pages.reason(job),
     )

@@ -119,6 +119,10 @@ class Output:
         """Something for the person at the terminal."""
         self._talk.print(Text(cleaned(text)), soft_wrap=True)
 
+    def tell(self, facts: Mapping[str, object]) -> None:
+        """The same for a program: an object on stderr."""
+        self._talk.file.write(f"{json.dumps(plain(facts))}\n")
+
     def clear(self) -> None:
         """Begin again at the top of the screen; into a file or a pipe, with an empty line."""
         if self._out.is_terminal:
@@ -135,8 +139,7 @@ class Output:
         if page.cursor is None:
             return
         if self.as_json:
-            told = {"more": page.remaining, "is_exact": page.is_exact, "cursor": page.cursor}
-            self._talk.file.write(f"{json.dumps(told)}\n")
+            self.tell({"more": page.remaining, "is_exact": page.is_exact, "cursor": page.cursor})
             return
         count = f"{page.remaining:,}"
         what = f"{count} more" if page.is_exact else f"more among {count} not looked at yet"
@@ -147,7 +150,7 @@ class Output:
         kind = next(one for one in _EXIT_CODES if isinstance(error, one))
         if self.as_json:
             told = {"kind": kind.__name__, "message": error.message, "hint": error.hint}
-            self._talk.file.write(f"{json.dumps({'error': told})}\n")
+            self.tell({"error": told})
         else:
             self.say(f"imbi-worker: {error.message}")
             if error.hint:

@@ -60,13 +60,13 @@ class Bar:
     def to(self, count: int) -> None:
         self._progress.update(self._task, completed=count)
 
-    def step(self) -> None:
-        self._progress.advance(self._task)
+    def step(self, count: int = 1) -> None:
+        self._progress.advance(self._task, count)
 
 
 @contextmanager
-def progress_bar(label: str, total: int) -> Iterator[Bar]:
-    """On stderr, and only where somebody looks; gone at the end."""
+def progress_bar(label: str, total: int | None, *, shows: bool = True) -> Iterator[Bar]:
+    """On stderr, and only where somebody looks; gone at the end. Without *total* it only counts."""
     console = Console(stderr=True)
     with Progress(
         TextColumn("{task.description}"),
@@ -75,6 +75,6 @@ def progress_bar(label: str, total: int) -> Iterator[Bar]:
         TimeRemainingColumn(),
         console=console,
         transient=True,
-        disable=not console.is_terminal,
+        disable=not (shows and console.is_terminal),
     ) as progress:
         yield Bar(progress, progress.add_task(label, total=total))

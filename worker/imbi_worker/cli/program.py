@@ -39,13 +39,15 @@ NOUNS: Final[Mapping[str, tuple[str, Mapping[str, str]]]] = {
         },
     ),
     "dead": (
-        "Look at dead letters, replay them, throw them away.",
+        "Look at dead letters, replay them, throw them away, take them elsewhere.",
         {
             "list": "List dead letters, newest first.",
             "groups": "Group dead letters by handler and error: how many, since when, what to do.",
             "show": "Show one dead letter: why it died, its attempts, its config.",
             "replay": "Run dead letters again, each at the tail of its lane.",
             "discard": "Throw dead letters away for good: nothing can replay them then.",
+            "export": "Write dead letters as lines of JSON: to read, to keep, to import elsewhere.",
+            "import": "Bring exported dead letters back, as dead letters; a replay runs them.",
         },
     ),
     "deliveries": (

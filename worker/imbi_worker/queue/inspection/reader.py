@@ -92,7 +92,7 @@ class Inspection:
         moved, *events = await ask(self.redis, commands)
         return StoredJob(
             view=view,
-            attempts=_attempts(facts),
+            attempts=attempts(facts),
             body=body,
             event=events[0] if events else None,
             later_ran=bool(view.lane) and number(moved) > view.seq,
@@ -256,7 +256,7 @@ def _worker(id_: str, seen: datetime, facts: Mapping[str, str], now: datetime) -
     )
 
 
-def _attempts(facts: Mapping[str, str]) -> tuple[AttemptView, ...]:
+def attempts(facts: Mapping[str, str]) -> tuple[AttemptView, ...]:
     found = [
         _attempt(name.removeprefix(_ATTEMPT), record)
         for name, record in facts.items()
