@@ -19,7 +19,7 @@ from imbi_sdk.queue import (
 from imbi_sdk.queue.scripts import Executes, load_script
 from imbi_worker.queue.claims import SCRIPTS, Claim, ClaimedJob, Claimer, Request
 from imbi_worker.queue.control import Cancelled, Control, Held, Mandate, RunNow, Unheld
-from imbi_worker.queue.dead_letters import Replayed, replay
+from imbi_worker.queue.dead_letters import Replayed, discard, replay
 from imbi_worker.queue.finishing import Ending, Finisher, Kind
 from imbi_worker.queue.janitor import Janitor, Retention
 
@@ -162,6 +162,7 @@ class Desk:
         """The holder goes away, and its lease runs out."""
         past = await self.now() - 1
         await self.write(job, lease_until=past)
+        await self.redis.delete(f"{keys.IN_PROGRESS}{job}")
         await self.redis.zadd(keys.QUEUE, {job: past}, xx=True)
 
     async def abort(self, job: str) -> None:
@@ -172,6 +173,12 @@ class Desk:
         return await replay(
             self.redis, queue=keys.QUEUE, job=job, actor=ACTOR, reason=reason, body=body
         )
+
+    async def discard(self, *jobs: str) -> list[str]:
+        found = await discard(
+            self.redis, queue=keys.QUEUE, jobs=jobs, mandate=MANDATE, scope="test"
+        )
+        return [one.result for one in found]
 
     async def tidy(self, retention: Retention | None = None) -> tuple[int, list[str]]:
         """A janitor's round, whenever the last one was."""
@@ -204,6 +211,9 @@ class Desk:
         """As if Redis' clock had leapt so far, or back: every moment that lies in Redis shifts."""
         for job in await self.redis.keys(f"{keys.JOB}*"):
             await self._shift_fields(job.decode(), _MOMENTS_OF_A_JOB, milliseconds)
+        for mirror in await self.redis.keys(f"{keys.IN_PROGRESS}*"):
+            left = await self.redis.pttl(mirror)
+            await self.redis.pexpire(mirror, left - milliseconds)
         for hold in await self.redis.keys(f"{keys.HOLD}*"):
             await self._shift_fields(hold.decode(), ("since", "until"), milliseconds)
         for name in ("imbi:served", "imbi:slugs"):

@@ -30,6 +30,7 @@ class Picture:
     bodies: dict[str, int]
     dead: set[str]
     dead_bytes: int
+    names: set[str]
     expiring: set[str]
     counters: dict[str, str]
     tokens: int
@@ -97,6 +98,7 @@ async def look(redis: Redis) -> Picture:
         bodies=_below(keys.BODY, sizes),
         dead={job.decode() for job in dead},
         dead_bytes=int(dead_bytes or 0),
+        names=set(names),
         expiring=expiring,
         counters=_text(counters),
         tokens=tokens,
@@ -108,7 +110,10 @@ async def look(redis: Redis) -> Picture:
 async def broken(redis: Redis) -> list[str]:
     """What does not hold, one sentence each."""
     picture = await look(redis)
-    checks = (_queue, _lanes, _parked, _holds, _leases, _bodies, _deliveries, _upkeep)
+    checks = (
+        *(_queue, _lanes, _heads, _parked, _holds, _leases, _mirrors),
+        *(_bodies, _deliveries, _references, _upkeep),
+    )
     return [problem for check in checks for problem in check(picture)]
 
 
@@ -156,6 +161,17 @@ def _lanes(picture: Picture) -> Iterator[str]:
                 yield f"I1: job {job} can run before the head of lane {lane}"
 
 
+def _heads(picture: Picture) -> Iterator[str]:
+    """What a hash says of its place: a moment for the head, '0' behind it, '' without a lane."""
+    for job, facts in picture.unfinished().items():
+        if not facts["lane"]:
+            is_right = facts["headed"] == ""
+        else:
+            is_right = (facts["headed"] != "0") == picture.is_head(job)
+        if not is_right:
+            yield f"job {job} says that it leads its lane since {facts['headed']!r}"
+
+
 def _parked(picture: Picture) -> Iterator[str]:
     for job, facts in picture.unfinished().items():
         hold = facts.get("hold", "")
@@ -190,6 +206,21 @@ def _leases(picture: Picture) -> Iterator[str]:
             if min(picture.lanes[facts["lane"]].items(), key=lambda pair: pair[1])[0] != job:
                 yield f"I2: job {job} runs and is not the head of its lane"
     yield from (f"I2: {count} jobs of lane {lane} run" for lane, count in live.items() if count > 1)
+
+
+def _mirrors(picture: Picture) -> Iterator[str]:
+    """Arq's readers see what the hash says.
+
+    But for a lease that a jump of the clock has brought back: its next renewal shows it again.
+    """
+    for job, facts in picture.jobs.items():
+        state = facts["state"]
+        if state != "running" and f"{keys.IN_PROGRESS}{job}" in picture.names:
+            yield f"job {job} is {state}, and its lease is still mirrored"
+        if state not in UNFINISHED and f"arq:retry:{job}" in picture.names:
+            yield f"job {job} is {state}, and its attempts are still mirrored"
+        if (state in UNFINISHED) == (f"{keys.RESULT}{job}" in picture.names):
+            yield f"job {job} is {state}, and arq's result says something else"
 
 
 def _bodies(picture: Picture) -> Iterator[str]:
@@ -238,6 +269,31 @@ def _deliveries(picture: Picture) -> Iterator[str]:
             yield f"delivery {delivery} is kept for the wrong time"
     for delivery in picture.events.keys() - picture.deliveries.keys():
         yield f"delivery {delivery} has an event and no record"
+
+
+def _references(picture: Picture) -> Iterator[str]:
+    """Each event is counted as often as jobs, and records of the feed, need it."""
+    needed: Counter[tuple[str, str]] = Counter()
+    buried: Counter[tuple[str, str]] = Counter()
+    for facts in picture.jobs.values():
+        if facts["digest"] and facts["state"] in {*UNFINISHED, "dead"}:
+            needed[facts["delivery"], facts["digest"]] += 1
+            buried[facts["delivery"], facts["digest"]] += facts["state"] == "dead"
+    counted: Counter[tuple[str, str]] = Counter()
+    weighed: Counter[tuple[str, str]] = Counter()
+    for delivery, record in picture.deliveries.items():
+        for name, value in record.items():
+            kind, _, digest = name.partition(":")
+            if kind == "refs":
+                counted[delivery, digest] = int(value)
+            elif kind == "dead":
+                weighed[delivery, digest] = int(value)
+            elif kind == "held":
+                needed[delivery, digest.rpartition(":")[2]] += 1
+    if counted != needed:
+        yield f"events are counted {dict(counted)}, and needed {dict(needed)}"
+    if weighed != buried:
+        yield f"events of dead letters are counted {dict(weighed)}, and are {dict(buried)}"
 
 
 def _upkeep(picture: Picture) -> Iterator[str]:

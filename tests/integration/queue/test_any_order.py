@@ -2,13 +2,17 @@
 
 Hypothesis walks through the scripts at a real server. After each step everything that
 lies in Redis is looked at; at the end every job is brought to its end, and none is lost.
+
+WALKS=2000 walks that often, each time elsewhere.
 """
 
 import asyncio
+import os
 from collections import Counter
 from collections.abc import Awaitable
 from typing import Any, TypeVar
 
+import pytest
 from desk import MINUTE, Desk, ending
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
@@ -30,12 +34,13 @@ from imbi_worker.queue.intake import Adopter, Intake
 from imbi_worker.queue.janitor import Retention
 
 Result = TypeVar("Result")
+WALKS = int(os.environ.get("WALKS", "0"))
 STEPS = settings(
-    max_examples=80,
+    max_examples=WALKS or 80,
     stateful_step_count=40,
     # Shrinking at a real server takes minutes; the walk that failed is printed as it was.
     phases=[Phase.generate],
-    derandomize=True,
+    derandomize=not WALKS,
     database=None,
     deadline=None,
     suppress_health_check=list(HealthCheck),
@@ -162,6 +167,7 @@ class AnyOrder(RuleBasedStateMachine):
 
     def take(self, claim: Claim) -> None:
         self.claimed.extend(claim.jobs)
+        assert all(self.is_shown_running(job) for job in claim.jobs)
         intake = Intake(signer=None, accepts_unsigned=True)
         adopter = Adopter(self.desk.redis, intake, queue=keys.QUEUE)
         for job, body in claim.strangers:
@@ -191,7 +197,9 @@ class AnyOrder(RuleBasedStateMachine):
     @rule(which=ANY)
     def renew(self, which: int) -> None:
         job = self.one_of_the_claimed(which)
-        assert self.run(self.desk.renew(job)) == [int(self.is_ours(job))]
+        is_ours = self.is_ours(job)
+        assert self.run(self.desk.renew(job)) == [int(is_ours)]
+        assert self.is_shown_running(job) or not is_ours
 
     @precondition(lambda self: self.claimed)
     @rule(which=ANY)
@@ -205,6 +213,9 @@ class AnyOrder(RuleBasedStateMachine):
 
     def is_ours(self, job: ClaimedJob) -> bool:
         return self.run(self.desk.hash(job.id)).get("token") == job.token
+
+    def is_shown_running(self, job: ClaimedJob) -> bool:
+        return bool(self.run(self.desk.redis.exists(f"{keys.IN_PROGRESS}{job.id}")))
 
     # --- accidents and time
 
@@ -247,6 +258,18 @@ class AnyOrder(RuleBasedStateMachine):
             job = sorted(jobs)[which % len(jobs)]
             result = self.run(self.desk.replay(job)).result
             assert result == ("replayed" if jobs[job]["state"] == "dead" else "not dead")
+
+    @rule(which=ANY)
+    def discard_twice(self, which: int) -> None:
+        """The second time is what a lost reply looks like."""
+        before = self.picture()
+        job = self.any_job(before, which)
+        state = before.jobs.get(job, {}).get("state", "")
+        results = [self.run(self.desk.discard(job))[0] for _ in range(2)]
+        if state == "dead":
+            assert results == ["discarded", "missing"]
+        else:
+            assert results == ["not dead" if state else "missing"] * 2
 
     @rule(scope=SCOPES, seconds=st.sampled_from([None, None, 30, 600]))
     def hold(self, scope: str, seconds: int | None) -> None:
@@ -394,6 +417,7 @@ class AnyOrder(RuleBasedStateMachine):
         assert [run for run, times in runs.items() if times > 1] == []
 
 
+@pytest.mark.timeout(120 + 2 * WALKS)
 def test_in_any_order_every_job_ends_once_and_the_invariants_hold(redis_url: str) -> None:
     """Nothing is lost, nothing runs twice at once, no run ends twice, no lane is overtaken."""
     with asyncio.Runner() as runner:
