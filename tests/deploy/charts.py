@@ -22,13 +22,17 @@ def values_of(case: str) -> dict[str, Any]:
 
 
 def render(
-    values: Mapping[str, Any], *, release: str = RELEASE, namespace: str = NAMESPACE
+    values: Mapping[str, Any],
+    *,
+    release: str = RELEASE,
+    namespace: str = NAMESPACE,
+    folder: Path = CHART,
 ) -> list[Document]:
     """Every document of the chart with *values*.
 
     :raises helm_python.HelmError: the values are refused, or a template fails
     """
-    with helm_python.Chart.load(CHART) as chart:
+    with helm_python.Chart.load(folder) as chart:
         files = chart.render(dict(values), name=release, namespace=namespace)
     texts = [text for path, text in sorted(files.items()) if path.endswith(".yaml")]
     return [found for text in texts for found in yaml.safe_load_all(text) if found]
