@@ -6,7 +6,6 @@ from pathlib import Path
 import helm_python
 import pytest
 import yaml
-
 from charts import CHART, merged, of_kind, pods, render, values_of
 
 WATCHED = merged(values_of("smallest"), {"prometheusRule": {"enabled": True}})
@@ -50,5 +49,5 @@ def test_prometheus_scrapes_every_pod_that_exports() -> None:
 def test_a_chart_without_its_files_says_so(tmp_path: Path) -> None:
     """And makes no empty rules, which would alert nobody."""
     shutil.copytree(CHART, tmp_path / "imbi-worker", ignore=shutil.ignore_patterns("rules.yaml"))
-    with pytest.raises(helm_python.HelmError, match="the chart has no files/rules.yaml"):
+    with pytest.raises(helm_python.HelmError, match=r"the chart has no files/rules\.yaml"):
         render(WATCHED, folder=tmp_path / "imbi-worker")
