@@ -149,6 +149,16 @@ def test_a_dry_run_neither_asks_nor_writes(station: Station, vault: Vault) -> No
     assert vault.stored() == before
 
 
+def test_a_rate_that_is_none_is_told_before_the_question(station: Station, vault: Vault) -> None:
+    """And a rotation at a rate does what one without does."""
+    vault.sow_many(2, "{}")
+    refused = station.call("credentials", "rotate", "--rate", "often")
+    assert refused.exit_code == 2
+    assert "5/s" in refused.stderr
+    result = station.call("credentials", "rotate", "--yes", "--rate", "1000/s", "--json")
+    assert json.loads(result.stdout)["rotated"] == 2
+
+
 def test_nothing_is_rotated_where_nobody_can_be_asked(station: Station, vault: Vault) -> None:
     """A script says `--yes`, or it is a mistake: exit code 2."""
     vault.sow_many(1, "{}")

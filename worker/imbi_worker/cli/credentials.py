@@ -11,6 +11,7 @@ from imbi_worker import wiring
 from imbi_worker.cli import files
 from imbi_worker.cli.options import Json
 from imbi_worker.cli.output import FAILED, Output
+from imbi_worker.cli.pace import Pace
 from imbi_worker.cli.rotating import agrees, rotate_all
 from imbi_worker.cli.session import Session, execute
 from imbi_worker.graph import Neo4jSecrets
@@ -88,6 +89,7 @@ def rotate(
         bool, typer.Option("--dry-run", help="Say what would happen; write nothing.")
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    rate: Annotated[str | None, typer.Option(help="At most so many: 5/s, 300/m.")] = None,
     as_json: Json = False,
 ) -> None:
     """Encrypt anew, under the one new key, every secret still under an old one.
@@ -96,13 +98,17 @@ def rotate(
     ones. May be interrupted and repeated at any time. Exits with 1 when a secret is left over.
     """
     output = Output(as_json=as_json)
+    try:
+        pace = Pace(rate)
+    except InvalidInput as error:
+        raise typer.Exit(output.fail(error)) from None
     if not dry_run and not agrees(output, is_confirmed=yes):
         output.say("Nothing was rotated.")
         raise typer.Exit(FAILED)
 
     async def work(session: Session) -> int:
         keys = rotation.key_ring()
-        return await rotate_all(Neo4jSecrets(session.graph), keys, output, is_dry=dry_run)
+        return await rotate_all(Neo4jSecrets(session.graph), keys, output, pace, is_dry=dry_run)
 
     execute(work, output)
 

@@ -25,6 +25,7 @@ VERBS: Final[Mapping[str, str]] = {
     "check": "Check settings, keys, Redis, graph, plugins and workers.",
     "doctor": "Look for everything that could be wrong, and say what to do about each.",
     "enqueue": "Enqueue jobs by hand, as a gateway would.",
+    "bench": "Measure this Redis and this machine, with jobs that do nothing.",
 }
 NOUNS: Final[Mapping[str, tuple[str, Mapping[str, str]]]] = {
     "jobs": (

@@ -4,11 +4,9 @@ import asyncio
 from contextlib import aclosing
 from typing import Final
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-
 from imbi_worker.cli import questions
 from imbi_worker.cli.output import FAILED, OK, Output
+from imbi_worker.cli.pace import Pace, progress_bar
 from imbi_worker.operations.errors import OperationError
 from imbi_worker.operations.rotation import (
     KeyRing,
@@ -34,11 +32,13 @@ def agrees(output: Output, *, is_confirmed: bool) -> bool:
     return questions.agrees(question, stakes, output, is_confirmed=is_confirmed)
 
 
-async def rotate_all(secrets: Secrets, keys: KeyRing, output: Output, *, is_dry: bool) -> int:
+async def rotate_all(
+    secrets: Secrets, keys: KeyRing, output: Output, pace: Pace, *, is_dry: bool
+) -> int:
     """Rotate, show progress and figures; the exit code."""
     tally = Tally(is_dry=is_dry)
     try:
-        await _go_through(secrets, keys, tally)
+        await _go_through(secrets, keys, tally, pace)
     except (OperationError, asyncio.CancelledError):
         if tally.report().looked_at:
             output.say(f"Stopped. {_summary(tally.report())} Run it again for the rest.")
@@ -53,26 +53,14 @@ async def rotate_all(secrets: Secrets, keys: KeyRing, output: Output, *, is_dry:
     return FAILED if report.failures else OK
 
 
-async def _go_through(secrets: Secrets, keys: KeyRing, tally: Tally) -> None:
+async def _go_through(secrets: Secrets, keys: KeyRing, tally: Tally, pace: Pace) -> None:
     total = await count_secrets(secrets)
-    with _progress() as progress:
-        task = progress.add_task("Looking" if tally.is_dry else "Rotating", total=total)
+    with progress_bar("Looking" if tally.is_dry else "Rotating", total) as bar:
         async with aclosing(rotate(secrets, keys, is_dry=tally.is_dry)) as steps:
             async for one in steps:
                 tally.add(one)
-                progress.advance(task)
-
-
-def _progress() -> Progress:
-    console = Console(stderr=True)
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    )
+                bar.step()
+                await pace.turn()
 
 
 def _summary(report: RotationReport) -> str:

@@ -11,6 +11,7 @@ __all__, __getattr__ = on_demand(
         "ports": (
             "Clock",
             "Credentials",
+            "Dispatches",
             "GraphReader",
             "Identity",
             "Integration",

@@ -12,6 +12,7 @@ from imbi_worker.dispatch.plugins import (
 from imbi_worker.dispatch.ports import (
     Clock,
     Credentials,
+    Dispatches,
     GraphReader,
     Identity,
     Integration,
@@ -24,6 +25,7 @@ __all__ = [
     "Clock",
     "Credentials",
     "Dispatcher",
+    "Dispatches",
     "GatewayCredentials",
     "GraphReader",
     "Identity",

@@ -2,14 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Literal, Protocol, TypeAlias
 
 from imbi_sdk.actions import CallableKind, UnfitCallable
 from imbi_sdk.attempt import Clock as Clock
+from imbi_sdk.attempt import Limits, Verdict
 from imbi_sdk.context import UserResolver
 from imbi_sdk.graph import PluginRecord, ServiceApplicationRecord
 from imbi_sdk.registry import RegistryEntry
 from imbi_sdk.webhook import ActionDescriptor
+from imbi_worker.dispatch.attempt import Attempt
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,3 +90,14 @@ class Identity(Protocol):
         know its users; None when none of them does.
         """
         ...
+
+
+class Dispatches(Protocol):
+    """What an engine asks of a dispatcher; see ``Dispatcher``."""
+
+    @property
+    def graph_down_until(self) -> datetime | None: ...
+
+    async def run(self, attempt: Attempt) -> Verdict: ...
+
+    def limits(self, handler: str) -> Limits: ...

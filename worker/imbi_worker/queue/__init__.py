@@ -6,7 +6,7 @@ __all__, __getattr__ = on_demand(
     __name__,
     {
         "assembly": ("WorkerPlan", "build_engine", "worker_id"),
-        "connection": ("RedisAddressError", "connect", "is_passing"),
+        "connection": ("RedisAddressError", "connect", "in_database", "is_passing"),
         "dead_letters": ("Replayed", "replay"),
         "engine": ("Engine", "EngineOptions", "LayoutMismatch"),
         "janitor": ("Retention",),

@@ -6,6 +6,7 @@ from imbi_worker.queue.assembly import (
 from imbi_worker.queue.connection import (
     RedisAddressError,
     connect,
+    in_database,
     is_passing,
 )
 from imbi_worker.queue.dead_letters import (
@@ -31,6 +32,7 @@ __all__ = [
     "WorkerPlan",
     "build_engine",
     "connect",
+    "in_database",
     "is_passing",
     "replay",
     "worker_id",

@@ -13,7 +13,7 @@ from redis import Redis
 
 from imbi_sdk.queue.delivery import Lane
 from imbi_sdk.queue.signing import Signer
-from imbi_worker.dispatch import Dispatcher
+from imbi_worker.dispatch import Dispatches
 from imbi_worker.queue.claims import Claimer
 from imbi_worker.queue.connection import connect_blocking
 from imbi_worker.queue.engine import Engine, EngineOptions, Parts
@@ -48,7 +48,7 @@ def worker_id() -> str:
 
 def build_engine(
     redis: ArqRedis,
-    dispatcher: Dispatcher,
+    dispatcher: Dispatches,
     plan: WorkerPlan,
     *,
     witness: Witness | None = None,
@@ -84,7 +84,7 @@ class _Crew:
 
 def _crew(
     redis: ArqRedis,
-    dispatcher: Dispatcher,
+    dispatcher: Dispatches,
     plan: WorkerPlan,
     *,
     name: str,
@@ -138,7 +138,7 @@ def _report(in_hand: JobsInHand, options: EngineOptions) -> Callable[[], Mapping
     return report
 
 
-def _graph_answers(dispatcher: Dispatcher) -> Callable[[], bool]:
+def _graph_answers(dispatcher: Dispatches) -> Callable[[], bool]:
     def answers() -> bool:
         until = dispatcher.graph_down_until
         return until is None or until <= datetime.now(UTC)

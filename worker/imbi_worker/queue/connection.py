@@ -5,6 +5,7 @@ the password and knows no socket timeout; so the pool is built here and handed t
 """
 
 from typing import Any
+from urllib.parse import parse_qsl, urlencode
 
 import redis as blocking
 from arq.connections import ArqRedis
@@ -59,6 +60,14 @@ def connect_blocking(url: SecretStr) -> blocking.Redis:
     return blocking.Redis.from_url(
         text, single_connection_client=False, max_connections=1, **options
     )
+
+
+def in_database(url: SecretStr, number: int) -> SecretStr:
+    """The same Redis, another of its databases."""
+    address, _, query = url.get_secret_value().partition("?")
+    others = [pair for pair in parse_qsl(query, keep_blank_values=True) if pair[0] != "db"]
+    # It stands above a number in the path, and the path of a Unix socket is its file.
+    return SecretStr(f"{address}?{urlencode([*others, ('db', str(number))])}")
 
 
 def is_passing(error: BaseException) -> bool:

@@ -21,7 +21,7 @@ from imbi_sdk.attempt import Interrupted, Verdict
 from imbi_sdk.attempt.outcome import Dead, DeathReason, Outcome, Retry
 from imbi_sdk.queue import keys
 from imbi_sdk.queue.scripts import Executes, load_script
-from imbi_worker.dispatch import Attempt, Dispatcher
+from imbi_worker.dispatch import Attempt, Dispatches
 from imbi_worker.queue.claims import SCRIPTS, ClaimedJob
 from imbi_worker.queue.finishing import Ending, Finisher
 from imbi_worker.queue.intake import Intake
@@ -72,7 +72,7 @@ class JobsInHand:
         redis: Executes,
         queue: str,
         worker: str,
-        dispatcher: Dispatcher,
+        dispatcher: Dispatches,
         intake: Intake,
         watchdog: Watchdog,
         finisher: Finisher,
