@@ -330,3 +330,60 @@ def test_the_image_is_run_with_arguments_alone() -> None:
         assert 'ENTRYPOINT ["imbi-worker"]' in dockerfile.read_text(encoding="utf-8")
     for _, pod in pods(render(values_of("smallest"))):
         assert "command" not in pod["containers"][0]
+
+
+PLACEMENT = {
+    "nodeSelector": {"example.com/pool": "workers"},
+    "tolerations": [{"key": "example.com/pool", "operator": "Exists"}],
+    "affinity": {"nodeAffinity": {}},
+    "priorityClassName": "high",
+}
+
+
+@pytest.mark.parametrize("component", ["worker", "dashboard"])
+def test_what_an_operator_adds_arrives_in_the_pod(component: str) -> None:
+    """Placement, labels, variables, volumes, plugins; and Kubernetes takes it."""
+    volume = {"name": "ca", "configMap": {"name": "ca"}}
+    mount = {"name": "ca", "mountPath": "/etc/ca"}
+    variable = {"name": "SSL_CERT_FILE", "value": "/etc/ca/ca.pem"}
+    part = {
+        **PLACEMENT,
+        "podLabels": {"example.com/team": "platform"},
+        "podAnnotations": {"example.com/note": "x"},
+        "extraEnv": [variable],
+        "extraVolumes": [volume],
+        "extraVolumeMounts": [mount],
+    }
+    changes = {
+        component: part,
+        "pluginsVolume": {"persistentVolumeClaim": {"claimName": "plugins"}},
+        "imagePullSecrets": [{"name": "registry"}],
+        "serviceAccount": {"annotations": {"example.com/role": "r"}},
+    }
+    found = deployment(render(merged(values_of("smallest"), changes)), component)
+    kubernetes_validate.validate(found, "1.33", strict=True)
+    template = found["spec"]["template"]
+    pod, (container,) = template["spec"], template["spec"]["containers"]
+    assert {key: pod[key] for key in PLACEMENT} == PLACEMENT
+    assert template["metadata"]["labels"]["example.com/team"] == "platform"
+    assert template["metadata"]["annotations"]["example.com/note"] == "x"
+    assert variable in container["env"]
+    assert volume in pod["volumes"]
+    assert mount in container["volumeMounts"]
+    plugins = {"name": "plugins", "mountPath": "/plugins", "readOnly": True}
+    assert plugins in container["volumeMounts"]
+    assert pod["imagePullSecrets"] == [{"name": "registry"}]
+
+
+def test_pods_are_spread_unless_the_operator_says_otherwise() -> None:
+    """Over nodes and zones; an empty list takes that away."""
+
+    def spread(changes: dict[str, Any]) -> list[Any]:
+        worker = deployment(render(merged(values_of("smallest"), changes)), "worker")
+        found = worker["spec"]["template"]["spec"]["topologySpreadConstraints"]
+        return [one["topologyKey"] for one in found or []]
+
+    assert spread({}) == ["kubernetes.io/hostname", "topology.kubernetes.io/zone"]
+    assert spread({"worker": {"topologySpreadConstraints": []}}) == []
+    own = [{"topologyKey": "example.com/rack", "maxSkew": 1, "whenUnsatisfiable": "DoNotSchedule"}]
+    assert spread({"worker": {"topologySpreadConstraints": own}}) == ["example.com/rack"]
