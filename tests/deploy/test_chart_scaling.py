@@ -55,8 +55,8 @@ def test_keda_asks_prometheus_for_what_workers_export() -> None:
     assert isinstance(series, promql_parser.VectorSelector)
     assert series.name == QUEUE_JOBS.name
     wanted = {one.name: one.value for one in series.matchers.matchers}
-    # The Prometheus operator adds the namespace.
-    assert wanted.keys() - {"namespace"} <= set(QUEUE_JOBS.labels)
+    # The Prometheus operator adds the namespace, the PodMonitor the job.
+    assert wanted.keys() - {"namespace", "job"} <= set(QUEUE_JOBS.labels)
     assert set(wanted["state"].split("|")) <= set(STATES)
     told = environment(documents, deployment(documents, "worker")["spec"]["template"]["spec"])
     assert wanted["queue"] == told["IMBI_WORKER_QUEUE"]

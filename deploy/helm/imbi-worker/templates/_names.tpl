@@ -27,6 +27,11 @@
 {{- end -}}
 {{- end -}}
 
+{{/* What Prometheus scrapes the pods of a queue as; monitoring.yaml makes it of their labels. */}}
+{{- define "imbi-worker.job" -}}
+{{- printf "%s/%s" .root.Release.Name (.q.name | default "default") -}}
+{{- end -}}
+
 {{/* The Secret of a queue: yours, or the one the chart makes of secretValues. */}}
 {{- define "imbi-worker.secret" -}}
 {{- default (include "imbi-worker.fullname" .root) .q.existingSecret -}}
