@@ -8,7 +8,8 @@ __all__, __getattr__ = on_demand(
         "assembly": ("WorkerPlan", "build_engine", "worker_id"),
         "connection": ("RedisAddressError", "connect", "in_database", "is_passing"),
         "dead_letters": ("Replayed", "replay"),
-        "engine": ("Engine", "EngineOptions", "LayoutMismatch"),
+        "claim_loop": ("LayoutMismatch",),
+        "engine": ("Engine", "EngineOptions"),
         "janitor": ("Retention",),
     },
 )

@@ -3,6 +3,9 @@ from imbi_worker.queue.assembly import (
     build_engine,
     worker_id,
 )
+from imbi_worker.queue.claim_loop import (
+    LayoutMismatch,
+)
 from imbi_worker.queue.connection import (
     RedisAddressError,
     connect,
@@ -16,7 +19,6 @@ from imbi_worker.queue.dead_letters import (
 from imbi_worker.queue.engine import (
     Engine,
     EngineOptions,
-    LayoutMismatch,
 )
 from imbi_worker.queue.janitor import (
     Retention,

@@ -133,7 +133,7 @@ def _crew(
 
 def _report(in_hand: JobsInHand, options: EngineOptions) -> Callable[[], Mapping[str, str | int]]:
     def report() -> Mapping[str, str | int]:
-        return {"running": len(in_hand), "slots": options.concurrency, **in_hand.endings}
+        return {"running": in_hand.running, "slots": options.concurrency, **in_hand.endings}
 
     return report
 

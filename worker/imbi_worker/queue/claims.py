@@ -8,7 +8,8 @@ from typing import Any, Literal, cast
 
 from imbi_sdk.queue import keys
 from imbi_sdk.queue.job import WIRE_VERSION
-from imbi_sdk.queue.scripts import Executes, load_script
+from imbi_sdk.queue.scripts import load_script
+from imbi_worker.queue.waking import Pipelines, run_when_woken
 
 SCRIPTS = "imbi_worker.queue.scripts"
 _CLAIM = load_script("claim", SCRIPTS)
@@ -80,7 +81,7 @@ class Claimer:
     """Claims for one worker. A claim that failed is repeated under its number."""
 
     def __init__(
-        self, redis: Executes, *, queue: str, worker: str, lease: timedelta, slugs: Sequence[str]
+        self, redis: Pipelines, *, queue: str, worker: str, lease: timedelta, slugs: Sequence[str]
     ) -> None:
         self._redis = redis
         self._queue = queue
@@ -91,29 +92,35 @@ class Claimer:
         # Redis' time (ms) at the last reply, and our own (seconds) when it came.
         self._clocks: tuple[int, float] | None = None
 
-    async def claim(self, request: Request) -> Claim:
-        """:raises redis.exceptions.RedisError: nothing is known to be claimed; call again."""
-        reply = await _CLAIM(
-            self._redis,
-            [self._queue],
-            [
-                keys.LAYOUT,
-                self._worker,
-                self._number,
-                request.jobs,
-                request.event_bytes,
-                int(request.is_idle),
-                int(request.spares_expired),
-                self._lease_ms,
-                int(request.graph_answers),
-                WIRE_VERSION,
-                self._slugs,
-                self._redis_time(),
-            ],
-        )
+    async def claim(self, request: Request, *, wait: timedelta = timedelta()) -> Claim:
+        """What there is for this worker: at once, or, within *wait*, when one more job is due.
+
+        :raises redis.exceptions.RedisError: nothing is known to be claimed; call again
+        """
+        arguments = self._arguments(request)
+        if wait:
+            reply = await run_when_woken(self._redis, _CLAIM, arguments, wait, queue=self._queue)
+        else:
+            reply = await _CLAIM(self._redis, [self._queue], arguments)
         self._number += 1
         self._clocks = int(reply[0]), time.monotonic()
         return _parse(reply)
+
+    def _arguments(self, request: Request) -> list[Any]:
+        return [
+            keys.LAYOUT,
+            self._worker,
+            self._number,
+            request.jobs,
+            request.event_bytes,
+            int(request.is_idle),
+            int(request.spares_expired),
+            self._lease_ms,
+            int(request.graph_answers),
+            WIRE_VERSION,
+            self._slugs,
+            self._redis_time(),
+        ]
 
     def _redis_time(self) -> int | str:
         """What Redis' clock should show now; by that a script knows how old its call is."""

@@ -107,6 +107,14 @@ class Finisher:
         """Returns when every ending so far has been answered."""
         await self._empty.wait()
 
+    async def drained_within(self, at_most: timedelta) -> None:
+        """The same, or when *at_most* is over."""
+        try:
+            async with asyncio.timeout(at_most.total_seconds()):
+                await self.drained()
+        except TimeoutError:
+            pass
+
     async def run(self) -> None:
         """Until cancelled."""
         while True:

@@ -1,7 +1,7 @@
 """The jobs a worker has in hand, from the claim to the committed finish.
 
-A job keeps its slot, its bytes and its lease until Redis has confirmed what became
-of it; an action that ignores its cancel keeps them until it really ends.
+A job keeps its bytes and its lease until Redis has confirmed what became of it, its slot
+until its action has ended; an action that ignores its cancel keeps all until it really ends.
 """
 
 import asyncio
@@ -89,12 +89,18 @@ class JobsInHand:
         self._jobs: dict[str, _InHand] = {}
         self._alone: deque[_InHand] = deque()
         self._bytes = 0
+        self._unwritten = 0
         self._stubborn: set[asyncio.Task[Any]] = set()
         self._freed = asyncio.Event()
         self.endings: dict[str, int] = {}
 
     def __len__(self) -> int:
         return len(self._jobs)
+
+    @property
+    def running(self) -> int:
+        """Jobs that take a slot: those whose action has not ended."""
+        return len(self._jobs) - self._unwritten
 
     @property
     def size(self) -> int:
@@ -200,6 +206,7 @@ class JobsInHand:
         job = self._jobs.pop(id_, None)
         if job is not None:
             self._bytes -= job.claimed.size
+            self._unwritten -= job.has_ended
         self._freed.set()
         self._start_alone()
 
@@ -276,7 +283,7 @@ class JobsInHand:
         claimed = job.claimed
         if job.stop is StopReason.LOST:
             _LOG.warning("job.lease_lost", job_id=claimed.id, outcome="cancelled")
-            job.ending = Ending(claimed.id, claimed.token, "released", counts=False)
+            self._note_end(job, Ending(claimed.id, claimed.token, "released", counts=False))
             self._forget(claimed.id)
             if job.account is not None:
                 job.account.lost()
@@ -289,10 +296,15 @@ class JobsInHand:
             self._end(job, ending)
 
     def _end(self, job: _InHand, ending: Ending, verdict: Verdict | None = None) -> None:
-        job.ending = ending
+        self._note_end(job, ending)
         tell(ending)
         self._finisher.add(ending)
         self._account_for(job, ending, verdict)
+
+    def _note_end(self, job: _InHand, ending: Ending) -> None:
+        job.ending = ending
+        self._unwritten += 1
+        self._freed.set()
 
     def _account_for(self, job: _InHand, ending: Ending, verdict: Verdict | None) -> None:
         if job.account is not None:

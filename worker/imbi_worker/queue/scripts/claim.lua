@@ -271,7 +271,8 @@ while taken < wanted and left == '' and looked_at < LOOKED_AT do
 end
 
 flush(now)
-if #claimed > 0 then
+-- One that wants nothing closes its number: an earlier call that lies about claims nothing either.
+if #claimed > 0 or wanted == 0 then
     redis.call('HSET', worker_key, 'claim', number, 'claimed', cjson.encode(claimed))
     redis.call('PEXPIRE', worker_key, 60000)
 end
