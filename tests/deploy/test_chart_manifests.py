@@ -24,7 +24,7 @@ from charts import (
 from imbi_worker.settings import Settings
 
 VERSIONS = ("1.28", "1.29", "1.30", "1.31", "1.32", "1.33")
-CUSTOM = ("keda.sh/", "monitoring.coreos.com/")
+CUSTOM = ("gateway.networking.k8s.io/", "keda.sh/", "monitoring.coreos.com/")
 LABELS = {
     "app.kubernetes.io/name",
     "app.kubernetes.io/instance",
@@ -237,6 +237,10 @@ def test_references_lead_somewhere(documents: list[Document]) -> None:
         service = one["spec"]["rules"][0]["http"]["paths"][0]["backend"]["service"]
         ports = named(documents, "Service", service["name"])["spec"]["ports"]
         assert service["port"]["name"] in {port["name"] for port in ports}
+    for one in of_kind(documents, "HTTPRoute"):
+        (service,) = one["spec"]["rules"][0]["backendRefs"]
+        ports = named(documents, "Service", service["name"])["spec"]["ports"]
+        assert service["port"] in {port["port"] for port in ports}
 
 
 def test_no_secret_stands_in_a_config_map() -> None:

@@ -92,7 +92,7 @@ def test_who_may_come_in_can_be_narrowed() -> None:
     dashboard = _policies(values_of("production"))["-dashboard"]
     (http,) = [rule for rule in dashboard["ingress"] if rule["ports"][0]["port"] == 8600]
     admitted = [one["namespaceSelector"]["matchLabels"] for one in http["from"]]
-    assert [one["kubernetes.io/metadata.name"] for one in admitted] == ["ingress-nginx", "keda"]
+    assert [one["kubernetes.io/metadata.name"] for one in admitted] == ["gateways", "keda"]
 
 
 def test_policies_can_be_left_to_somebody_else() -> None:

@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import tarfile
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -150,10 +151,25 @@ def test_the_schema_refuses(changes: dict[str, Any], words: str) -> None:
             {"dashboard": {"ingress": {"enabled": True}}},
             "dashboard.ingress.host is empty",
         ),
+        (
+            {"dashboard": {"httpRoute": {"enabled": True, "host": "a.example.com"}}},
+            "dashboard.httpRoute.parentRefs is empty: name the Gateway",
+        ),
     ],
 )
 def test_values_that_do_not_go_together_are_refused(changes: dict[str, Any], words: str) -> None:
     assert words in refusal(changes)
+
+
+def test_the_packaged_chart_is_whole(tmp_path: Path) -> None:
+    """`helm package` keeps rules and schema, and leaves the examples out."""
+    package = helm_python.package(CHART, destination=tmp_path)
+    with tarfile.open(package) as archive:
+        names = set(archive.getnames())
+    assert {"imbi-worker/files/rules.yaml", "imbi-worker/values.schema.json"} <= names
+    assert not any("/ci/" in name for name in names)
+    values = values_of("production")
+    assert render(values, folder=Path(package)) == render(values)
 
 
 def test_secrets_in_the_values_are_said_loudly() -> None:

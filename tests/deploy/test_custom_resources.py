@@ -10,7 +10,7 @@ from charts import Document, merged, render, values_of
 
 pytestmark = pytest.mark.needs_deploy_tools
 JUDGE = Path(__file__).with_name("models.mjs")
-CUSTOM = ("keda.sh/", "monitoring.coreos.com/")
+CUSTOM = ("gateway.networking.k8s.io/", "keda.sh/", "monitoring.coreos.com/")
 
 
 def _judged(resources: list[Document], node_modules: Path) -> list[str]:
@@ -38,6 +38,7 @@ def test_custom_resources_fit_their_schemas(node_modules: Path) -> None:
         "TriggerAuthentication",
         "PodMonitor",
         "PrometheusRule",
+        "HTTPRoute",
     }
     assert _judged(found, node_modules) == []
 
