@@ -219,6 +219,9 @@ def _mirrors(picture: Picture) -> Iterator[str]:
             yield f"job {job} is {state}, and its lease is still mirrored"
         if state not in UNFINISHED and f"arq:retry:{job}" in picture.names:
             yield f"job {job} is {state}, and its attempts are still mirrored"
+        if state == "dead" and "imported" in facts:
+            # Its result stayed with the Redis it died in.
+            continue
         if (state in UNFINISHED) == (f"{keys.RESULT}{job}" in picture.names):
             yield f"job {job} is {state}, and arq's result says something else"
 

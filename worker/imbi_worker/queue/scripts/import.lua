@@ -14,7 +14,8 @@
 --
 -- A letter joins no lane: it is dead. Its place in the order of all jobs is new, so letters that
 -- are imported in the order of their export are replayed in it. It is kept as long as one that
--- dies now. One whose delivery says 'discarded' comes back: that is what an export is for.
+-- dies now, and 'imported' tells it from one: arq's readers have no result of it. One whose
+-- delivery says 'discarded' comes back: that is what an export is for.
 --@include layout
 --@include deliveries
 --@include audit
@@ -72,7 +73,7 @@ local function write(id, delivery, digest, event, body, run, fields)
     local last = redis.call('HGET', record, 'run:' .. id)
     local seq = int(redis.call('INCR', 'imbi:seq'))
     redis.call('SET', BODY .. id, body)
-    redis.call('HSET', JOB .. id, 'state', 'dead', 'seq', seq, 'delivery', delivery, 'digest', digest,
+    redis.call('HSET', JOB .. id, 'state', 'dead', 'imported', int(now), 'seq', seq, 'delivery', delivery, 'digest', digest,
         'run', int(math.max(tonumber(run) or 1, tonumber(last) or 1)),
         'size', int(digest ~= '' and redis.call('HSTRLEN', EVENT .. delivery, digest) or 0), unpack(fields))
     redis.call('ZADD', DEAD, int(now), id)
