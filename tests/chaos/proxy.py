@@ -19,10 +19,14 @@ _SCRIPT: Final = b"EVAL"  # and EVALSHA
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """When to cut, and which share of the message still goes through, 0 to 1."""
+    """When to cut, and which share of the message still goes through, 0 to 1.
+
+    *call* stands in the call that is meant: any script's, or one script's SHA.
+    """
 
     moment: Literal["before", "after"]
     share: float
+    call: bytes = _SCRIPT
 
 
 def some_cut(chance: random.Random) -> Cut:
@@ -91,7 +95,7 @@ class Proxy:
     async def _forth(self, link: "_Link") -> None:
         with contextlib.suppress(OSError):
             while chunk := await link.client.read(_CHUNK):
-                if self._order is not None and _SCRIPT in chunk:
+                if self._order is not None and self._order.call in chunk:
                     order, self._order = self._order, None
                     self._on_cut(order.moment)
                     if order.moment == "before":

@@ -103,6 +103,15 @@ class Settings(BaseSettings):
         validation_alias=AliasChoices("redis_url", "REDIS_URL", "VALKEY_URL"),
         description="Redis: redis, rediss, unix, valkey or valkeys",
     )
+    redis_ca_file: Path | None = Field(
+        None, description="authorities to believe about Redis, in place of the system's (PEM)"
+    )
+    redis_cert_file: Path | None = Field(
+        None, description="the worker's own certificate, where Redis wants one (PEM)"
+    )
+    redis_key_file: Path | None = Field(
+        None, description="its key, unless it stands in the same file"
+    )
     graph: str = Field("neo4j", description="the graph's adapter: neo4j, or another one installed")
     neo4j_url: str | None = Field(
         None,
@@ -121,6 +130,11 @@ class Settings(BaseSettings):
         "neo4j",
         validation_alias=AliasChoices("neo4j_database", "NEO4J_DATABASE"),
         description="its database",
+    )
+    neo4j_ca_file: Path | None = Field(
+        None,
+        validation_alias=AliasChoices("neo4j_ca_file", "NEO4J_CA_FILE"),
+        description="authorities to believe about the graph, in place of the system's (PEM)",
     )
     actions_imbi_url: str = Field(
         "http://imbi-api:8000",

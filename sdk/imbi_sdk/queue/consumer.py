@@ -14,6 +14,7 @@ from imbi_sdk.queue.errors import QueueError, QueueUnavailable
 from imbi_sdk.queue.outcomes import Entry, OutcomeRecord, records_of
 from imbi_sdk.queue.producer import AWAY, DEMOTED, leave_demoted
 from imbi_sdk.queue.scripts import Executes, load_script
+from imbi_sdk.queue.unreachable import reason
 
 Handle: TypeAlias = Callable[[Sequence[OutcomeRecord]], Awaitable[None]]
 
@@ -217,7 +218,7 @@ async def _errors(redis: Executes) -> AsyncGenerator[None]:
     except (*AWAY, *DEMOTED) as error:
         if isinstance(error, ReadOnlyError):
             await leave_demoted(redis)
-        raise QueueUnavailable(f"Redis does not answer ({type(error).__name__})") from None
+        raise QueueUnavailable(f"Redis does not answer ({reason(error)})") from None
     except RedisError as error:
         raise QueueError(f"Redis refused: {error}") from None
 

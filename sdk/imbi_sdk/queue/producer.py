@@ -30,6 +30,7 @@ from imbi_sdk.queue.job import ActionJob, WebhookRule
 from imbi_sdk.queue.scripts import Executes, load_script
 from imbi_sdk.queue.signing import Signer
 from imbi_sdk.queue.tracing import BATCH, sending
+from imbi_sdk.queue.unreachable import reason
 from imbi_sdk.queue.wire import encode
 
 _ENQUEUE = load_script("enqueue")
@@ -259,7 +260,7 @@ class ActionQueue:
             except (*AWAY, *DEMOTED) as error:
                 if pause is None:
                     raise QueueUnavailable(
-                        f"Redis does not answer ({type(error).__name__}): answer the sender with"
+                        f"Redis does not answer ({reason(error)}): answer the sender with"
                         " a 5xx so that it delivers again, or repeat with the same nonce"
                     ) from None
                 if isinstance(error, ReadOnlyError):

@@ -62,6 +62,7 @@ def test_a_healthy_place_passes_every_check(healthy: Station) -> None:
         "Redis memory",
         "Redis persistence",
         "layout",
+        "Redis rights",
         "workers",
         "graph",
         "plugins",

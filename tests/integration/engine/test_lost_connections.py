@@ -13,7 +13,7 @@ from room import Room
 from chaos.proxy import Cut, Proxy
 from imbi_sdk.queue import keys
 from imbi_worker.embedded import Valkey
-from imbi_worker.queue.claims import Claimer, Request
+from imbi_worker.queue.claims import _CLAIM, Claimer, Request
 from imbi_worker.queue.connection import connect_blocking
 from imbi_worker.queue.leases import Lease, Watchdog
 from waiting import until
@@ -108,7 +108,7 @@ async def test_a_claim_whose_reply_is_lost_on_the_way_into_a_drain_costs_no_atte
     await proxy.start()
     assert await claim(own_room, "w1") == {}  # Redis knows the script: the next call runs it
     enqueued = await own_room.enqueue({"label": "a"})
-    proxy.cut(Cut("after", 0.0))
+    proxy.cut(Cut("after", 0.0, _CLAIM.sha.encode()))
     async with own_room.worker(url=proxy.url) as engine:
         engines.append(engine)
         await until(lambda: bool(cuts))

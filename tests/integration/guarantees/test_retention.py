@@ -119,7 +119,7 @@ async def test_a_hundred_thousand_jobs_leave_nothing_for_ever(room: Room) -> Non
         assert left != -1 or rows[glob][1], f"{name} stays for ever"
     # A capped list may stand empty, and so not at all.
     assert after.keys() <= before.keys() | CAPS.keys()
-    grown = {name: size for name, size in after.items() if size > before[name]}
+    grown = {name: size for name, size in after.items() if size > before.get(name, 0)}
     assert all(size <= CAPS.get(name, 0) for name, size in grown.items()), grown
     # The queue itself, every lane and hold, every body and event are gone.
     of_jobs = ("arq:job:", "imbi:lane:", "imbi:parked:", "imbi:event:", "arq:in-progress:")

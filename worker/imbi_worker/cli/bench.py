@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from imbi_sdk.attempt import Redactor
+from imbi_worker import wiring
 from imbi_worker.cli.options import Json
 from imbi_worker.cli.output import Output, counted
 from imbi_worker.cli.session import Session, execute
@@ -18,7 +19,6 @@ from imbi_worker.operations.benchmark import (
     measure,
     refuse_beside_work,
 )
-from imbi_worker.settings import SettingsError
 
 
 def bench(
@@ -48,15 +48,14 @@ def bench(
         if not anyway:
             await refuse_beside_work(inspection)
         chosen = await choose_database(inspection, database)
-        if settings.redis_url is None:  # opening it has said so
-            raise SettingsError("REDIS_URL: is not set")
+        address = wiring.redis_url(settings)
 
         def on_step(step: Step) -> None:
             if not as_json:
                 output.say(f"{step} …")
 
         found = await measure(
-            settings.redis_url, chosen, jobs=jobs, slots=settings.concurrency, on_step=on_step
+            address, chosen, jobs=jobs, slots=settings.concurrency, on_step=on_step
         )
         if as_json:
             output.record(found)

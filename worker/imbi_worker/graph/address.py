@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 
 from pydantic import SecretStr
 
@@ -16,13 +17,15 @@ class GraphMisconfigured(GraphUnavailable):
 class GraphAddress:
     """*url* is ``bolt://`` or ``neo4j://`` (routing), with ``+s`` or ``+ssc`` for TLS.
 
-    Without a *user* no credentials are sent.
+    Without a *user* no credentials are sent. *ca_file* holds the authorities that are believed in
+    place of the system's.
     """
 
     url: str
     user: str | None
     password: SecretStr
     database: str = "neo4j"
+    ca_file: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """The driver: a session per call, managed transactions, every call within its limit."""
 
 import asyncio
+import ssl
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 from urllib.parse import SplitResult, urlsplit
@@ -8,7 +9,7 @@ from urllib.parse import SplitResult, urlsplit
 import neo4j
 from neo4j.exceptions import ConfigurationError, ConstraintError
 
-from .address import GraphAddress, GraphLimits
+from .address import GraphAddress, GraphLimits, GraphMisconfigured
 from .errors import graph_errors
 
 Result = TypeVar("Result")
@@ -31,8 +32,10 @@ class Connection:
         self._limits = limits
         with graph_errors(address):
             refuse_unfit(urlsplit(address.url))
+            url, trust = trusting(address)
             self._driver = neo4j.AsyncGraphDatabase.driver(
-                address.url,
+                url,
+                **trust,
                 auth=(address.user, address.password.get_secret_value()) if address.user else None,
                 connection_timeout=limits.connect.total_seconds(),
                 connection_acquisition_timeout=limits.acquire.total_seconds(),
@@ -76,6 +79,32 @@ class Connection:
     def _session(self, access: str) -> neo4j.AsyncSession:
         # Without a database's name a pooled connection of ArcadeDB keeps the last one it had.
         return self._driver.session(database=self.address.database, default_access_mode=access)
+
+
+def trusting(address: GraphAddress) -> tuple[str, dict[str, Any]]:
+    """The driver's address, and who is believed to be there.
+
+    :raises GraphMisconfigured: authorities are named for an address that asks none
+    """
+    if address.ca_file is None:
+        return address.url, {}
+    scheme, _, rest = address.url.partition("://")
+    plain, _, security = scheme.partition("+")
+    if security != "s":
+        raise GraphMisconfigured(
+            "NEO4J_CA_FILE is set, but NEO4J_URL asks for no certificate: write"
+            f" {plain}+s:// or leave the file out"
+        )
+    try:
+        ssl.create_default_context(cafile=str(address.ca_file))
+    except (OSError, ssl.SSLError) as error:
+        reason = error.strerror or "it holds no certificates"
+        raise GraphMisconfigured(
+            f"NEO4J_CA_FILE: {address.ca_file} cannot be used: {reason}"
+        ) from None
+    # The driver takes authorities of ours only where the scheme does not decide.
+    certificates = neo4j.TrustCustomCAs(str(address.ca_file))
+    return f"{plain}://{rest}", {"encrypted": True, "trusted_certificates": certificates}
 
 
 def refuse_unfit(url: SplitResult) -> None:

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import neo4j.exceptions as driver
 
+from imbi_sdk.connecting import tls_failure, tls_remedy, tls_text
 from imbi_sdk.errors import GraphUnavailable
 
 from .address import GraphAddress
@@ -35,6 +36,12 @@ def graph_errors(address: GraphAddress) -> Iterator[None]:
 def translated(error: Exception, address: GraphAddress) -> Exception | None:
     where = f"The graph at {host(address)}"
     reason = code_of(error)
+    failure = tls_failure(error)
+    if failure is not None:
+        remedy = tls_remedy(failure, ca_setting="NEO4J_CA_FILE")
+        return GraphMisconfigured(
+            f"{where} is not who it should be: {tls_text(failure)}; {remedy}."
+        )
     if is_passing(error):
         return GraphUnavailable(f"{where} cannot be reached in time ({reason}).")
     if reason.startswith(_SECURITY) or isinstance(error, driver.AuthError):

@@ -4,6 +4,7 @@ import json
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -76,13 +77,16 @@ class Neo4jGraph:
         password: SecretStr,
         database: str = "neo4j",
         *,
+        ca_file: Path | None = None,
         limits: GraphLimits = _LIMITS,
     ) -> None:
-        self.connection = Connection(GraphAddress(url, user, password, database), limits)
+        address = GraphAddress(url, user, password, database, ca_file)
+        self.connection = Connection(address, limits)
 
     @classmethod
     def at(cls, address: GraphAddress, *, limits: GraphLimits = _LIMITS) -> "Neo4jGraph":
-        return cls(address.url, address.user, address.password, address.database, limits=limits)
+        login = (address.url, address.user, address.password, address.database)
+        return cls(*login, ca_file=address.ca_file, limits=limits)
 
     async def verify(self) -> None:
         """Return when the database answers a query of this user; raise, with the reason, if not."""

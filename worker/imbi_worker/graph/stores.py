@@ -1,11 +1,13 @@
 """Other stores of plugins, found by entry point.
 
 An adapter is a callable under the entry-point group ``imbi.worker.graphs`` that takes
-``url``, ``user`` (or None), ``password`` (SecretStr) and ``database`` and returns an
-`OpenGraph`. It must pass ``tests/contract/test_graph_contract.py``.
+``url``, ``user`` (or None), ``password`` (SecretStr), ``database``, and by name ``ca_file``
+where one is set, and returns an `OpenGraph`. It must pass
+``tests/contract/test_graph_contract.py``.
 """
 
 from importlib.metadata import entry_points
+from pathlib import Path
 from typing import Protocol, cast
 
 from pydantic import SecretStr
@@ -27,7 +29,13 @@ class Adapter(Protocol):
     """What an entry point of the group names."""
 
     def __call__(
-        self, url: str, user: str | None, password: SecretStr, database: str
+        self,
+        url: str,
+        user: str | None,
+        password: SecretStr,
+        database: str,
+        *,
+        ca_file: Path | None = None,
     ) -> OpenGraph: ...
 
 

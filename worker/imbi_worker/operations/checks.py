@@ -15,6 +15,9 @@ from imbi_worker.operations.errors import OperationError, operation_errors
 from imbi_worker.operations.plugins import overview
 from imbi_worker.queue.inspection import Inspection
 from imbi_worker.queue.inspection.health import RedisFacts, redis_facts
+from imbi_worker.queue.inspection.reading import redis_errors
+from imbi_worker.queue.rights import SCRIPTING, missing_rights
+from imbi_worker.queue.roles import GATEWAY, OPERATOR, WORKER
 
 Status: TypeAlias = Literal["ok", "warning", "failed"]
 
@@ -63,13 +66,36 @@ def signing_key(keys: Sequence[SecretStr], *, accepts_unsigned: bool) -> Finding
 
 
 async def redis_findings(inspection: Inspection) -> list[Finding]:
-    """Whether Redis answers, is recent enough, never evicts or forgets, and holds our layout."""
+    """Whether Redis answers, is fit for the queue, holds our layout, and lets us work."""
     try:
         with operation_errors():
             facts = await redis_facts(inspection.redis)
     except OperationError as error:
         return [Finding("Redis", "failed", error.message, error.hint)]
-    return [_version(facts), _policy(facts), _persistence(facts), _layout(facts)]
+    rights = await rights_finding(inspection)
+    return [_version(facts), _policy(facts), _persistence(facts), _layout(facts), rights]
+
+
+async def rights_finding(inspection: Inspection) -> Finding:
+    """Whether this user may do all that a role does, the worker's first."""
+    name = "Redis rights"
+    lacking: dict[str, list[str]] = {}
+    try:
+        with operation_errors(), redis_errors():
+            for role in (WORKER, OPERATOR, GATEWAY):
+                found = await missing_rights(inspection.redis, role, queue=inspection.queue)
+                if not found:
+                    return Finding(name, "ok", f"all that {role.user} does")
+                lacking[role.user] = found
+    except OperationError as error:
+        return Finding(name, "warning", f"they cannot be seen: {error.message}", error.hint)
+    nearest = min(lacking, key=lambda user: len(lacking[user]))
+    if set(lacking[nearest]) >= SCRIPTING:
+        hint = "A worker, a gateway or an operator needs a user of its own role."
+        return Finding(name, "warning", "it may run no scripts, so it changes nothing", hint)
+    detail = f"of what {nearest} does it may not: {', '.join(lacking[nearest])}"
+    hint = "Give it the rights of its role in deploy/redis/users.acl."
+    return Finding(name, "failed", detail, hint)
 
 
 async def worker_findings(inspection: Inspection) -> list[Finding]:
@@ -118,6 +144,9 @@ def plugin_finding(result: LoadResult) -> Finding:
 
 
 def _version(facts: RedisFacts) -> Finding:
+    if facts.unseen:
+        hint = "Make sure by hand that it is Redis 7.0 or Valkey 7.2, or newer."
+        return Finding("Redis", "warning", f"answers, but not what it is: {facts.unseen}", hint)
     found = f"{facts.product} {facts.version} answers"
     if facts.is_recent:
         return Finding("Redis", "ok", found)

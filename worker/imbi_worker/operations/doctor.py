@@ -122,12 +122,18 @@ def _clock(pulse: RedisPulse) -> Finding:
 def _scripts(pulse: RedisPulse) -> Finding:
     if not pulse.refusal:
         return Finding("Redis scripts", "ok", "Lua scripts with flags run")
-    hint = "Allow EVAL and EVALSHA to this user, on Redis 7.0 or Valkey 7.2 at least."
+    if pulse.is_forbidden:
+        hint = "Look as a worker: it needs EVAL and EVALSHA."
+        return Finding("Redis scripts", "warning", f"not seen: {pulse.refusal}", hint)
+    hint = "They need Redis 7.0 or Valkey 7.2 at least."
     return Finding("Redis scripts", "failed", pulse.refusal, hint)
 
 
 def _memory(pulse: RedisPulse) -> Finding:
-    name, used = "Redis room", _mebibytes(pulse.used_bytes)
+    name = "Redis room"
+    if pulse.used_bytes is None:
+        return Finding(name, "warning", "it does not tell", "Allow INFO to this user.")
+    used = _mebibytes(pulse.used_bytes)
     if pulse.most_bytes is None:
         return Finding(name, "ok", f"{used} used, no limit set")
     detail = f"{used} of {_mebibytes(pulse.most_bytes)} used"

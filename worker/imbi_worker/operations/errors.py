@@ -24,6 +24,7 @@ from imbi_sdk.queue import (
     SigningKeyError,
 )
 from imbi_worker.graph import GraphMisconfigured
+from imbi_worker.queue.inspection.reading import NotAllowed
 
 
 class OperationError(Exception):
@@ -64,6 +65,9 @@ def operation_errors() -> Iterator[None]:
         raise InvalidInput(str(error)) from None
     except QueueUnavailable as error:
         raise Unavailable(str(error), "Look at REDIS_URL, then try again.") from None
+    except NotAllowed as error:
+        hint = "Connect as a Redis user whose role may: deploy/redis/users.acl has them."
+        raise Refused(str(error), hint) from None
     except QueueError as error:
         raise Refused(str(error), "Look at Redis with `imbi-worker check`.") from None
     except GraphMisconfigured as error:

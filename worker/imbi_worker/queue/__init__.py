@@ -6,7 +6,13 @@ __all__, __getattr__ = on_demand(
     __name__,
     {
         "assembly": ("WorkerPlan", "build_engine", "worker_id"),
-        "connection": ("RedisAddressError", "connect", "in_database", "is_passing"),
+        "connection": (
+            "RedisAddressError",
+            "connect",
+            "in_database",
+            "is_passing",
+            "with_certificates",
+        ),
         "dead_letters": ("Replayed", "replay"),
         "claim_loop": ("LayoutMismatch",),
         "engine": ("Engine", "EngineOptions"),

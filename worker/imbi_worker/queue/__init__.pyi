@@ -11,6 +11,7 @@ from imbi_worker.queue.connection import (
     connect,
     in_database,
     is_passing,
+    with_certificates,
 )
 from imbi_worker.queue.dead_letters import (
     Replayed,
@@ -37,5 +38,6 @@ __all__ = [
     "in_database",
     "is_passing",
     "replay",
+    "with_certificates",
     "worker_id",
 ]

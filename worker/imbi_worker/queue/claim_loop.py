@@ -14,11 +14,12 @@ from redis.exceptions import RedisError, ResponseError
 
 from imbi_sdk.queue import keys
 from imbi_worker.queue.claims import Claim, Claimer, Request
-from imbi_worker.queue.connection import is_passing
 from imbi_worker.queue.finishing import Finisher
 from imbi_worker.queue.in_hand import JobsInHand, StopReason
 from imbi_worker.queue.intake import Adopter
 from imbi_worker.queue.leases import Watchdog
+from imbi_worker.queue.rights import require_rights
+from imbi_worker.queue.trouble import trouble_of
 from imbi_worker.queue.waking import wait_for_token
 from imbi_worker.queue.witness import Witness
 
@@ -89,6 +90,7 @@ class ClaimLoop:
         self._spares_until = 0.0
         self._is_unheard = False
         self._trouble = ""
+        self._has_rights = False
         self.is_connected = False
         self.turned = time.monotonic()
         self.claimed_at: datetime | None = None
@@ -114,6 +116,7 @@ class ClaimLoop:
         while not self._is_stopped:
             self.turned = time.monotonic()
             try:
+                await self._ask_for_rights()
                 claim = await self._claim(wait)
             except (RedisError, OSError) as error:
                 await self._wait_for_redis(error)
@@ -138,6 +141,15 @@ class ClaimLoop:
             self._is_unheard = False
             for job in claim.jobs:
                 self._in_hand.give_back(job)
+
+    async def _ask_for_rights(self) -> None:
+        """Before the first claim, and after trouble: a right that lacks must stop no script midway.
+
+        :raises RightsMissing: the worker is not ready until somebody gives them
+        """
+        if not self._has_rights:
+            await require_rights(self._redis, queue=self._redis.default_queue_name)
+            self._has_rights = True
 
     async def _claim(self, wait: timedelta) -> Claim | None:
         """None when it was stopped meanwhile; what Redis has leased then is yet unheard."""
@@ -249,7 +261,7 @@ class ClaimLoop:
             raise LayoutMismatch(str(error).removeprefix("LAYOUT ")) from None
         self._witness.redis_failed()
         self._tell_trouble(error)
-        self.is_connected = False
+        self.is_connected = self._has_rights = False
         # A claim whose reply was lost is repeated while its leases last.
         longest = min(_LONGEST_PAUSE, self._limits.lease.total_seconds() / 4)
         self._pause = min(max(self._pause * 2, 0.1), longest)
@@ -265,14 +277,12 @@ class ClaimLoop:
 
     def _tell_trouble(self, error: Exception) -> None:
         """Once for each kind, not for each try."""
-        trouble = "redis.away" if is_passing(error) else "claim.refused"
-        if trouble == self._trouble:
+        trouble = trouble_of(error)
+        if trouble.kind == self._trouble:
             return
-        self._trouble = trouble
-        if trouble == "redis.away":
-            _LOG.warning(trouble, error=type(error).__name__, hint="running jobs go on")
-        else:
-            _LOG.error(trouble, error=type(error).__name__, detail=str(error)[:200])
+        self._trouble = trouble.kind
+        tell = _LOG.warning if trouble.passes else _LOG.error
+        tell(trouble.event, error=type(error).__name__, detail=trouble.detail, hint=trouble.hint)
 
     def _spare_expired(self) -> None:
         """For a renewal's interval leave expired leases to whoever still holds them."""

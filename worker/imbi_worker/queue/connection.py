@@ -4,16 +4,21 @@ arq's ``RedisSettings`` (0.28) drops URL options, keeps escapes in passwords, pr
 the password and knows no socket timeout; so the pool is built here and handed to arq.
 """
 
+import ssl
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl, quote, urlencode
 
 import redis as blocking
 from arq.connections import ArqRedis
 from pydantic import SecretStr
 from redis import asyncio as aioredis
 from redis.exceptions import (
+    AuthenticationError,
     ClusterDownError,
     MasterDownError,
+    NoPermissionError,
     OutOfMemoryError,
     ReadOnlyError,
     ResponseError,
@@ -21,6 +26,7 @@ from redis.exceptions import (
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
+from imbi_sdk.connecting import behind
 from imbi_sdk.queue import arq_deserializer, arq_serializer
 from imbi_worker.queue.packing import PACKING
 
@@ -28,6 +34,8 @@ _SCHEMES = {"valkey": "redis", "valkeys": "rediss"}
 # Replies that pass: a failover, a restart that still loads, a Redis that is full.
 # redis-py 5.3 makes classes of some, whose texts no longer begin with the code.
 _PASSING = (ReadOnlyError, OutOfMemoryError, MasterDownError, ClusterDownError)
+# What is refused inside a script has no code: the texts of Redis 7.2 and Valkey, and of Redis 7.0.
+_FORBIDDEN = ("ACL failure in script", "The user executing the script can't")
 _PASSING_CODES = ("BUSY", "NOREPLICAS", "MISCONF")
 
 
@@ -35,13 +43,43 @@ class RedisAddressError(ValueError):
     """The address of Redis cannot be used; says why, without its password."""
 
 
+def with_certificates(
+    url: SecretStr,
+    *,
+    ca_file: Path | None = None,
+    cert_file: Path | None = None,
+    key_file: Path | None = None,
+) -> SecretStr:
+    """*url* with the authorities to believe, in place of the system's, and our own certificate.
+
+    :raises RedisAddressError: a file cannot be used, or the address is not encrypted
+    """
+    # Without a key redis-py 5.3 shows no certificate, even where both stand in one file.
+    key_file = key_file or cert_file
+    files = {"ssl_ca_certs": ca_file, "ssl_certfile": cert_file, "ssl_keyfile": key_file}
+    given = {name: str(path) for name, path in files.items() if path is not None}
+    if not given:
+        return url
+    text = url.get_secret_value()
+    if text.partition("://")[0] not in {"rediss", "valkeys"}:
+        raise RedisAddressError("certificates are given, but the address of Redis is not rediss://")
+    # redis-py 5.3 takes escapes out of an option twice.
+    options = "&".join(f"{name}={quote(quote(path))}" for name, path in given.items())
+    return SecretStr(f"{text}{'&' if '?' in text else '?'}{options}")
+
+
 def connect(url: SecretStr, *, queue: str) -> ArqRedis:
     """An arq pool for *url*: ``redis``, ``rediss``, ``unix``, ``valkey`` or ``valkeys``."""
     text, options = _options(url)
     try:
         pool = aioredis.ConnectionPool.from_url(text, **options)
-    except ValueError as error:
-        raise RedisAddressError(f"the Redis address cannot be used: {error}") from None
+    except ValueError:
+        # The error may quote what stands before a "/" or "#": a piece of the password.
+        raise RedisAddressError(
+            "the Redis address cannot be read: look at its port and its options, and write %2F for"
+            " a / in the password, %23 for #, %40 for @, %3F for ?"
+        ) from None
+    _check_certificates(pool.connection_kwargs)
     pool.connection_class = PACKING[pool.connection_class]
     redis = ArqRedis(
         pool,
@@ -72,9 +110,42 @@ def in_database(url: SecretStr, number: int) -> SecretStr:
 
 def is_passing(error: BaseException) -> bool:
     """Whether the same call may succeed later: Redis is away, full, loading or demoted."""
+    if is_login_refused(error):
+        return False
     if isinstance(error, (RedisConnectionError, RedisTimeoutError, OSError, *_PASSING)):
         return True
     return isinstance(error, ResponseError) and str(error).startswith(_PASSING_CODES)
+
+
+def is_login_refused(error: BaseException) -> bool:
+    """Whether user or password are wrong: no outage, though redis-py 5.3 makes it look like one."""
+    return any(isinstance(one, AuthenticationError) for one in behind(error))
+
+
+def is_forbidden(error: BaseException) -> bool:
+    """Whether Redis knows our user, and does not allow it this call."""
+    if isinstance(error, NoPermissionError):
+        return True
+    return isinstance(error, ResponseError) and str(error).startswith(_FORBIDDEN)
+
+
+def _check_certificates(options: Mapping[str, Any]) -> None:
+    """A file that is wrong would look like an outage, at each try."""
+    context = ssl.create_default_context()
+    for names, load in (
+        (("ssl_ca_certs",), context.load_verify_locations),
+        (("ssl_certfile", "ssl_keyfile"), context.load_cert_chain),
+    ):
+        paths = [options[name] for name in names if options.get(name)]
+        if not paths:
+            continue
+        try:
+            load(*paths)
+        except (OSError, ssl.SSLError) as error:
+            reason = error.strerror or "it holds none"
+            raise RedisAddressError(
+                f"the certificates in {' and '.join(paths)} cannot be used: {reason}"
+            ) from None
 
 
 def _options(url: SecretStr) -> tuple[str, dict[str, Any]]:

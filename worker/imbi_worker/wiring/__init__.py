@@ -8,7 +8,7 @@ from imbi_sdk.names import on_demand
 __all__, __getattr__ = on_demand(
     __name__,
     {
-        "connections": ("open_graph", "open_redis", "open_store"),
+        "connections": ("open_graph", "open_redis", "open_store", "redis_url"),
         "equipment": ("load", "require_encryption_key"),
         "gateway": ("action_queue", "signer"),
         "workers": (

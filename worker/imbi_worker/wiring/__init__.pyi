@@ -1,4 +1,4 @@
-from imbi_worker.wiring.connections import open_graph, open_redis, open_store
+from imbi_worker.wiring.connections import open_graph, open_redis, open_store, redis_url
 from imbi_worker.wiring.equipment import load, require_encryption_key
 from imbi_worker.wiring.gateway import action_queue, signer
 from imbi_worker.wiring.workers import (
@@ -22,6 +22,7 @@ __all__ = [
     "open_redis",
     "open_store",
     "queue_port",
+    "redis_url",
     "require_encryption_key",
     "signer",
     "with_embedded",

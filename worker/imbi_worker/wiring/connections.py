@@ -1,6 +1,7 @@
 """Redis and the graph, as the settings name them; each connects when it is used."""
 
 from arq.connections import ArqRedis
+from pydantic import SecretStr
 
 from imbi_worker import graph, queue
 from imbi_worker.settings import Settings, SettingsError
@@ -8,11 +9,21 @@ from imbi_worker.settings import Settings, SettingsError
 
 def open_redis(settings: Settings) -> ArqRedis:
     """A pool that connects when it is used. :raises SettingsError: no address is set."""
+    return queue.connect(redis_url(settings), queue=settings.queue)
+
+
+def redis_url(settings: Settings) -> SecretStr:
+    """The address of Redis, with the certificates. :raises SettingsError: none is set."""
     if settings.redis_url is None:
         raise SettingsError(
             "REDIS_URL: is not set; name a Redis, or try `imbi-worker run --embedded`"
         )
-    return queue.connect(settings.redis_url, queue=settings.queue)
+    return queue.with_certificates(
+        settings.redis_url,
+        ca_file=settings.redis_ca_file,
+        cert_file=settings.redis_cert_file,
+        key_file=settings.redis_key_file,
+    )
 
 
 def open_graph(settings: Settings) -> "graph.Neo4jGraph":
@@ -30,7 +41,9 @@ def open_store(settings: Settings) -> "graph.OpenGraph":
         adapter = graph.find_adapter(settings.graph)
     except graph.UnknownStore as error:
         raise SettingsError(f"IMBI_WORKER_GRAPH: {error}") from None
-    return adapter(address.url, address.user, address.password, address.database)
+    login = (address.url, address.user, address.password, address.database)
+    # An adapter that knows no certificates has to be asked for none.
+    return adapter(*login, ca_file=address.ca_file) if address.ca_file else adapter(*login)
 
 
 def _graph_address(settings: Settings) -> "graph.GraphAddress":
@@ -43,4 +56,5 @@ def _graph_address(settings: Settings) -> "graph.GraphAddress":
         settings.neo4j_user or None,
         settings.neo4j_password,
         settings.neo4j_database,
+        settings.neo4j_ca_file,
     )

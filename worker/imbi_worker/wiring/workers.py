@@ -16,7 +16,7 @@ from imbi_sdk.registry import list_handlers
 from imbi_worker import builtin, dispatch, embedded, graph, identity, observability, queue
 from imbi_worker.queue.inspection import Inspection
 from imbi_worker.settings import Settings
-from imbi_worker.wiring.connections import open_redis, open_store
+from imbi_worker.wiring.connections import open_redis, open_store, redis_url
 from imbi_worker.wiring.equipment import load, require_encryption_key
 from imbi_worker.wiring.gateway import LANES, signer
 
@@ -81,9 +81,8 @@ async def worker(
     sign = signer(settings)
     redis, store = open_redis(settings), open_store(settings)
     loaded = load(plugins, within=settings.import_timeout)
-    assert settings.redis_url is not None  # noqa: S101 - open_redis has checked it
     plan = queue.WorkerPlan(
-        redis_url=settings.redis_url,
+        redis_url=redis_url(settings),
         slugs=_slugs(),
         signer=sign,
         accepts_unsigned=settings.accept_unsigned,
@@ -128,7 +127,6 @@ def lookout(settings: Settings, opened: Opened) -> Iterator[None]:
     if settings.metrics_port is None and settings.heartbeat_file is None:
         yield
         return
-    assert settings.redis_url is not None  # noqa: S101 - the worker has been opened with it
     subject = observability.Subject(
         worker=opened.engine.worker,
         vitals=lambda: opened.engine.vitals,
@@ -136,7 +134,7 @@ def lookout(settings: Settings, opened: Opened) -> Iterator[None]:
             opened.plugins.loaded, opened.plugins.errors, TokenEncryption.is_usable()
         ),
         registry=opened.telemetry.counts.registry,
-        redis_url=settings.redis_url,
+        redis_url=redis_url(settings),
         queue=settings.queue,
         stall=settings.stall,
     )

@@ -6,7 +6,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal, TypeAlias
 
 from imbi_sdk.queue import QueueError, QueueUnavailable
-from imbi_worker.queue.inspection.reading import Client, ask, number, server_time, text
+from imbi_worker.queue.inspection.reading import (
+    Client,
+    NotAllowed,
+    ask,
+    number,
+    server_time,
+    text,
+)
 
 Persistence: TypeAlias = Literal["append-only file", "snapshots", "none"]
 
@@ -20,7 +27,7 @@ _OLDEST = {"Redis": (7, 0), "Valkey": (7, 2)}
 
 @dataclass(frozen=True, slots=True)
 class RedisFacts:
-    """What a Redis says of itself; None where it does not.
+    """What a Redis says of itself; None where it does not, *unseen* then says why.
 
     Without an append-only file a crash of Redis loses what was acknowledged since the
     last snapshot: minutes of jobs, or all of them.
@@ -31,6 +38,7 @@ class RedisFacts:
     policy: str | None
     layout: int | None
     persistence: Persistence | None = None
+    unseen: str = ""
 
     @property
     def is_recent(self) -> bool:
@@ -40,8 +48,8 @@ class RedisFacts:
 
 async def redis_facts(client: Client) -> RedisFacts:
     """:raises QueueUnavailable: Redis does not answer."""
-    info, layout = await ask(client, [("INFO",), ("GET", _KEY)])
-    facts = {str(name): str(value) for name, value in info.items()}
+    facts, unseen = await _info(client)
+    (layout,) = await ask(client, [("GET", _KEY)])
     product = "Valkey" if "valkey_version" in facts else "Redis"
     return RedisFacts(
         product=product,
@@ -49,23 +57,35 @@ async def redis_facts(client: Client) -> RedisFacts:
         policy=facts.get("maxmemory_policy") or None,
         layout=int(text(layout)) if layout and layout.isdigit() else None,
         persistence=await _persistence(client, facts),
+        unseen=unseen,
     )
+
+
+async def _info(client: Client) -> tuple[dict[str, str], str]:
+    """What INFO tells, or nothing and why."""
+    try:
+        (info,) = await ask(client, [("INFO",)])
+    except NotAllowed as error:
+        return {}, str(error)
+    return {str(name): str(value) for name, value in info.items()}, ""
 
 
 @dataclass(frozen=True, slots=True)
 class RedisPulse:
     """How a Redis behaves towards this command; None where it does not tell.
 
-    *ahead* is how much its clock is ahead of ours, *refusal* why it runs no script of ours.
+    *ahead* is how much its clock is ahead of ours, *refusal* why it runs no script of ours,
+    which says nothing of others when that *is_forbidden* to this user.
     """
 
     round_trip: timedelta
     ahead: timedelta
     role: str | None
     is_cluster: bool
-    used_bytes: int
+    used_bytes: int | None
     most_bytes: int | None
     refusal: str
+    is_forbidden: bool = False
 
 
 async def redis_pulse(client: Client) -> RedisPulse:
@@ -73,19 +93,20 @@ async def redis_pulse(client: Client) -> RedisPulse:
 
     :raises QueueUnavailable: Redis does not answer
     """
-    (info,) = await ask(client, [("INFO",)])
-    facts = {str(name): str(value) for name, value in info.items()}
+    facts, _ = await _info(client)
     trips = [await _trip(client) for _ in range(_TRIPS)]
     round_trip, ahead = min(trips)
     most = number(facts.get("maxmemory"))
+    refusal = await _refusal(client)
     return RedisPulse(
         round_trip=round_trip,
         ahead=ahead,
         role=facts.get("role"),
         is_cluster=facts.get("cluster_enabled") == "1",
-        used_bytes=number(facts.get("used_memory")),
+        used_bytes=number(facts["used_memory"]) if "used_memory" in facts else None,
         most_bytes=most or None,
-        refusal=await _refusal(client),
+        refusal=str(refusal or ""),
+        is_forbidden=isinstance(refusal, NotAllowed),
     )
 
 
@@ -96,14 +117,14 @@ async def _trip(client: Client) -> tuple[timedelta, timedelta]:
     return took, server_time(at) - (begun + took / 2)
 
 
-async def _refusal(client: Client) -> str:
+async def _refusal(client: Client) -> QueueError | None:
     try:
         await ask(client, [("EVAL", _SCRIPT, 0)])
     except QueueUnavailable:
         raise
     except QueueError as error:
-        return str(error)
-    return ""
+        return error
+    return None
 
 
 async def _persistence(client: Client, facts: dict[str, str]) -> Persistence | None:

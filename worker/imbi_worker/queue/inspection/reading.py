@@ -6,13 +6,19 @@ from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
 from redis.asyncio import Redis
-from redis.exceptions import AuthenticationError, RedisError
+from redis.exceptions import RedisError
 
 from imbi_sdk.queue import QueueError, QueueUnavailable
-from imbi_worker.queue.connection import is_passing
+from imbi_sdk.queue.unreachable import reason
+from imbi_worker.queue.connection import is_forbidden, is_passing
+from imbi_worker.queue.trouble import CA_SETTING
 
 Client: TypeAlias = Redis
 Command: TypeAlias = tuple[str | int | float, ...]
+
+
+class NotAllowed(QueueError):  # noqa: N818 - reads as what it is at the call
+    """Redis knows our user, and does not allow it this call; the text names both."""
 
 
 @contextmanager
@@ -20,10 +26,12 @@ def redis_errors() -> Iterator[None]:
     """Redis' own errors as ``QueueUnavailable`` (it may answer later) or ``QueueError``."""
     try:
         yield
-    except (AuthenticationError, RedisError, OSError) as error:
-        # A login that is refused is a ConnectionError to redis-py 5.3, but no outage.
-        if is_passing(error) and not isinstance(error, AuthenticationError):
-            raise QueueUnavailable(f"Redis does not answer ({type(error).__name__})") from None
+    except (RedisError, OSError) as error:
+        if is_passing(error):
+            why = reason(error, ca_setting=CA_SETTING)
+            raise QueueUnavailable(f"Redis does not answer ({why})") from None
+        if is_forbidden(error):
+            raise NotAllowed(f"Redis does not allow it: {str(error)[:200]}") from None
         raise QueueError(f"Redis refused: {str(error)[:200]}") from None
 
 
