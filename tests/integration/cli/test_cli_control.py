@@ -1,8 +1,10 @@
 """`queue`, `holds`, `jobs why|cancel|retry` and `audit tail` against a real Redis."""
 
 import json
+import re
 import signal
 import subprocess
+import time
 from datetime import UTC, datetime
 
 import pytest
@@ -102,6 +104,25 @@ def test_why_says_when_redis_clock_is_not_there_yet(station: Station) -> None:
     Station(station.url, slugs=("jira",)).beat("w2")
     assert "not due before 20" in why(station, job)
     assert "by Redis' clock" in why(station, job)
+
+
+def test_why_names_the_clock_where_a_stock_client_put_its_job_into_the_future(
+    station: Station,
+) -> None:
+    """Meant so, or a clock ahead of Redis': both moments are told, to be compared."""
+
+    async def work(redis: Redis) -> None:
+        ahead = int(time.time() * 1000) + 600_000
+        await redis.set("arq:job:early", b"{}", px=60_000)
+        await redis.zadd(keys.QUEUE, {"early": ahead})
+
+    station.do(work)
+    told = why(station, "early")
+    assert re.fullmatch(
+        r"waiting: not due before 20\S+ \S+Z by Redis' clock, as the arq client has set it;"
+        r" it is 20\S+ \S+Z there, so look at the client's clock if that is wrong",
+        told,
+    )
 
 
 def test_why_of_a_job_that_runs_and_of_those_that_ended(station: Station) -> None:

@@ -1,12 +1,15 @@
 """Values as text and as JSON."""
 
+import io
 import json
+from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 
 from imbi_worker.cli.output import Output, age, cleaned, plain
 from imbi_worker.operations.errors import (
@@ -68,6 +71,54 @@ def test_no_text_can_steer_a_terminal(text: str) -> None:
 def test_an_age_is_one_number_and_one_unit(ago: timedelta, text: str) -> None:
     """Rounded down; the future reads `in`."""
     assert age(datetime.now(UTC) - ago) == text
+
+
+WORD = st.text(alphabet="abc#-7", min_size=1, max_size=32)
+ROW = st.tuples(WORD, WORD, st.lists(WORD, max_size=9).map(" ".join), WORD)
+
+
+def shown(rows: list[tuple[str, ...]], width: int, *, is_utc: bool = False) -> list[str]:
+    """The lines of a table on a terminal of *width*."""
+    output = Output(as_json=False, is_utc=is_utc)
+    stream = io.StringIO()
+    output._out = Console(file=stream, width=width, force_terminal=True, color_system=None)
+    output.table(("ID", "HANDLER", "WHY", "WORKER"), rows)
+    return stream.getvalue().splitlines()
+
+
+@given(st.lists(ROW, min_size=1, max_size=4), st.integers(min_value=40, max_value=160))
+def test_a_table_of_any_width_cuts_no_word_in_two(rows: list[tuple[str, ...]], width: int) -> None:
+    """What somebody may want to copy stands there whole; nothing is lost, nothing too long."""
+    lines = shown(rows, width)
+    assert max(len(line) for line in lines) <= width
+    assert all(line == line.rstrip() for line in lines)
+    words = Counter(word for line in lines for word in line.split())
+    for word in Counter(" ".join(cell for row in rows for cell in row).split()):
+        assert words[word] > 0
+
+
+def test_a_narrow_terminal_gets_a_block_for_each_row() -> None:
+    """Names stand with their values; what does not fit goes on further in."""
+    job, worker = "22b1d1cb3b17973935cea960e96623bd", "worker-7"
+    lines = shown([(job, "demo#hang", "the action did not end within two seconds", worker)], 40)
+    assert lines == [
+        job,
+        "  handler demo#hang",
+        "  why the action did not end within",
+        "    two seconds",
+        "  worker worker-7",
+    ]
+
+
+def test_a_moment_in_a_table_is_an_age_or_a_date(capsys: pytest.CaptureFixture[str]) -> None:
+    """As it is wished; beside a name it is both."""
+    at = datetime.now(UTC) - timedelta(minutes=5)
+    date = f"{at:%Y-%m-%d %H:%M:%SZ}"
+    for is_utc, told in ((False, "5m ago"), (True, date)):
+        Output(as_json=False, is_utc=is_utc).table(("ID", "WHEN"), [("1", at)])
+        assert told in capsys.readouterr().out
+    Output(as_json=False).facts([("ended", at), ("started", None)])
+    assert capsys.readouterr().out == f"ended  {date} (5m ago)\n"
 
 
 @pytest.mark.parametrize("kind", CODES)

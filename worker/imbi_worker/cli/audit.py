@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from imbi_worker.cli.options import Json, Limit
-from imbi_worker.cli.output import Output, counted, moment
+from imbi_worker.cli.output import Output, counted, stamp
 from imbi_worker.cli.session import Session, execute
 from imbi_worker.operations import audit
 from imbi_worker.queue.inspection.audit import AuditEntry
@@ -67,10 +67,10 @@ def _tell(entry: AuditEntry, output: Output) -> None:
         if value not in {"", "0"}
     )
     told = f"({counted(entry.count, 'job')})"
-    parts = (moment(entry.at), entry.actor, entry.verb, entry.scope, told, more)
+    parts = (stamp(entry.at), entry.actor, entry.verb, entry.scope, told, more)
     reason = f": {entry.reason}" if entry.reason else ""
     output.text(f"{'  '.join(part for part in parts if part)}{reason}")
 
 
 def _shown(name: str, value: str) -> str:
-    return moment(when(value)) if name == "until" else value
+    return stamp(when(value)) if name == "until" else value

@@ -20,10 +20,11 @@ from imbi_worker.cli.options import (
     Project,
     Reason,
     ReasonContains,
+    Utc,
     WithEvent,
     Yes,
 )
-from imbi_worker.cli.output import FAILED, OK, Output, age
+from imbi_worker.cli.output import FAILED, OK, Cell, Output
 from imbi_worker.cli.pace import per_second
 from imbi_worker.cli.replaying import Request, is_agreed, plan, replay_all
 from imbi_worker.cli.screens import GROUP_HEADERS, dead_total, group_row
@@ -67,10 +68,11 @@ def list_dead(
     reason_contains: ReasonContains = None,
     limit: Limit = 50,
     cursor: Cursor = None,
+    utc: Utc = False,
     as_json: Json = False,
 ) -> None:
     """List dead letters, newest first."""
-    output = Output(as_json=as_json)
+    output = Output(as_json=as_json, is_utc=utc)
     options = JobFilter(handler=handler, project=project, reason=reason_contains)
 
     async def work(session: Session) -> None:
@@ -86,9 +88,9 @@ def list_dead(
 
 
 @app.command("groups")
-def groups(terms: Filter = None, *, as_json: Json = False) -> None:
+def groups(terms: Filter = None, *, utc: Utc = False, as_json: Json = False) -> None:
     """Group dead letters by handler and error: how many, since when, what to do."""
-    output = Output(as_json=as_json)
+    output = Output(as_json=as_json, is_utc=utc)
 
     async def work(session: Session) -> None:
         found = await dead_groups.list_groups(session.inspection, filter_of(terms))
@@ -103,9 +105,11 @@ def groups(terms: Filter = None, *, as_json: Json = False) -> None:
 
 
 @app.command("show")
-def show(job: JobId, *, with_event: WithEvent = False, as_json: Json = False) -> None:
+def show(
+    job: JobId, *, with_event: WithEvent = False, utc: Utc = False, as_json: Json = False
+) -> None:
     """Show one dead letter: why it died, its attempts, its config."""
-    output = Output(as_json=as_json)
+    output = Output(as_json=as_json, is_utc=utc)
 
     async def work(session: Session) -> None:
         letter = await dead_letters.dead_letter(session.inspection, job)
@@ -271,7 +275,7 @@ def _new_config(path: Path, session: Session) -> NewConfig:
     return NewConfig(source.text, signer, session.settings.accept_unsigned)
 
 
-def _row(letter: DeadLetterView) -> tuple[str, ...]:
+def _row(letter: DeadLetterView) -> tuple[Cell, ...]:
     job = letter.job
     return (
         job.id,
@@ -279,6 +283,6 @@ def _row(letter: DeadLetterView) -> tuple[str, ...]:
         job.project,
         str(job.attempts),
         # An import is kept from its own day on, and has died before.
-        age(job.ended or letter.died),
+        job.ended or letter.died,
         pages.reason(job),
     )

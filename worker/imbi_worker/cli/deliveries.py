@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from imbi_worker.cli.options import Cursor, Json, Limit
-from imbi_worker.cli.output import Output, age, moment, one_line
+from imbi_worker.cli.options import Cursor, Json, Limit, Utc
+from imbi_worker.cli.output import Cell, Output, one_line
 from imbi_worker.cli.session import Session, execute
 from imbi_worker.operations import deliveries
 from imbi_worker.operations.deliveries import Matrix
@@ -21,9 +21,11 @@ _HEADERS = ("DELIVERY", "RECEIVED", "JOBS", "OPEN", "STATES")
 
 
 @app.command("list")
-def list_deliveries(*, limit: Limit = 50, cursor: Cursor = None, as_json: Json = False) -> None:
+def list_deliveries(
+    *, limit: Limit = 50, cursor: Cursor = None, utc: Utc = False, as_json: Json = False
+) -> None:
     """List deliveries, newest first, with the states of their jobs."""
-    output = Output(as_json=as_json)
+    output = Output(as_json=as_json, is_utc=utc)
 
     async def work(session: Session) -> None:
         page = await deliveries.list_deliveries(session.inspection, limit=limit, cursor=cursor)
@@ -55,17 +57,17 @@ def show(
     execute(work, output)
 
 
-def _row(one: DeliveryView) -> tuple[str, ...]:
+def _row(one: DeliveryView) -> tuple[Cell, ...]:
     states = Counter(one.jobs.values())
     told = ", ".join(f"{count:,} {state}" for state, count in sorted(states.items()))
-    return (one.id, age(one.received), f"{len(one.jobs):,}", f"{one.open:,}", told)
+    return (one.id, one.received, f"{len(one.jobs):,}", f"{one.open:,}", told)
 
 
 def _show(found: Matrix, output: Output) -> None:
     output.facts(
         [
             ("delivery", found.delivery),
-            ("received", f"{moment(found.received)}  {age(found.received)}"),
+            ("received", found.received),
             ("open", f"{found.open:,}"),
         ]
     )

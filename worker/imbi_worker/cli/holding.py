@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from imbi_worker.cli import durations
-from imbi_worker.cli.output import Output, age, moment
+from imbi_worker.cli.output import Cell, Output, stamp
 from imbi_worker.cli.session import Session, actor
 from imbi_worker.operations.holds import Release, add_hold, mandate, remove_hold
 from imbi_worker.queue.control import Held
@@ -12,12 +12,12 @@ from imbi_worker.queue.inspection.views import HoldView
 HEADERS = ("SCOPE", "KIND", "PARKED", "UNTIL", "SINCE", "BY", "REASON")
 
 
-def row(hold: HoldView) -> tuple[str, ...]:
+def row(hold: HoldView) -> tuple[Cell, ...]:
     kind = f"{hold.kind}, half open" if hold.is_half_open else hold.kind
-    until = f"{moment(hold.until)} ({age(hold.until)})" if hold.until is not None else "paused"
+    until = "paused" if hold.until is None else hold.until
     return (
         *(hold.scope, kind, f"{hold.parked:,}", until),
-        *(age(hold.since), hold.actor, hold.reason),
+        *(hold.since, hold.actor, hold.reason),
     )
 
 
@@ -44,9 +44,9 @@ async def hold(
     before = held.before
     if before is not None:
         what = "a rate limit" if before.kind == "rate_limit" else f"a hold of {before.actor}"
-        ends = f"until {moment(before.until)}" if before.until is not None else "without an end"
+        ends = f"until {stamp(before.until)}" if before.until is not None else "without an end"
         output.say(f"It replaces {what} {ends} ({before.reason}).")
-    ends = f"until {moment(held.until)}" if held.until is not None else "until it is removed"
+    ends = f"until {stamp(held.until)}" if held.until is not None else "until it is removed"
     output.say(
         f"{scope} {'would be' if is_dry else 'is'} held {ends}. What runs goes on; what waits stays"
         " in its order."

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from imbi_worker.cli import holding
-from imbi_worker.cli.options import DryRun, For, Json, Reason
+from imbi_worker.cli.options import DryRun, For, Json, Reason, Utc
 from imbi_worker.cli.output import Output
 from imbi_worker.cli.session import Session, execute
 from imbi_worker.operations import holds
@@ -19,9 +19,9 @@ _SCOPE = "queue, plugin:<plugin id> or handler:<plugin>#<action>."
 
 
 @app.command("list")
-def list_holds(*, as_json: Json = False) -> None:
+def list_holds(*, utc: Utc = False, as_json: Json = False) -> None:
     """List every hold: rate limits, pauses and those with an end."""
-    output = Output(as_json=as_json)
+    output = Output(as_json=as_json, is_utc=utc)
 
     async def work(session: Session) -> None:
         found = await holds.list_holds(session.inspection)

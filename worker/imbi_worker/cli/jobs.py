@@ -20,10 +20,11 @@ from imbi_worker.cli.options import (
     Limit,
     Project,
     Reason,
+    Utc,
     WithEvent,
     Yes,
 )
-from imbi_worker.cli.output import Output, counted, moment
+from imbi_worker.cli.output import Output, counted, stamp
 from imbi_worker.cli.selection import filter_of
 from imbi_worker.cli.session import Session, execute
 from imbi_worker.operations import jobs
@@ -54,10 +55,11 @@ def list_jobs(
     delivery: Delivery = None,
     limit: Limit = 50,
     cursor: Cursor = None,
+    utc: Utc = False,
     as_json: Json = False,
 ) -> None:
     """List jobs: unfinished ones first, then those that ended, newest first."""
-    output = Output(as_json=as_json)
+    output = Output(as_json=as_json, is_utc=utc)
     options = JobFilter(state, handler, project, delivery)
 
     async def work(session: Session) -> None:
@@ -73,9 +75,11 @@ def list_jobs(
 
 
 @app.command("show")
-def show(job: JobId, *, with_event: WithEvent = False, as_json: Json = False) -> None:
+def show(
+    job: JobId, *, with_event: WithEvent = False, utc: Utc = False, as_json: Json = False
+) -> None:
     """Show one job: why it waits, its attempts, its config."""
-    output = Output(as_json=as_json)
+    output = Output(as_json=as_json, is_utc=utc)
 
     async def work(session: Session) -> None:
         report = await jobs.show_job(
@@ -186,6 +190,6 @@ def _tell(job: JobView, output: Output) -> None:
         output.record(job)
         return
     attempts = counted(job.attempts, "attempt")
-    parts = (moment(job.ended), job.state, job.handler, job.project, attempts, job.id)
+    parts = (stamp(job.ended), job.state, job.handler, job.project, attempts, job.id)
     why = pages.reason(job)
     output.prose("  ".join(parts) + (f"  {why}" if why else ""))

@@ -18,6 +18,9 @@ ReasonContains: TypeAlias = Annotated[
     str | None, typer.Option(help="Only where reason or error contain this, in any case.")
 ]
 JobId: TypeAlias = Annotated[str, typer.Argument(metavar="ID", help="A job's id.")]
+Utc: TypeAlias = Annotated[
+    bool, typer.Option("--utc", help="Show moments in UTC, not how long ago they were.")
+]
 WithEvent: TypeAlias = Annotated[
     bool, typer.Option("--event", help="Print the event too, redacted.")
 ]

@@ -4,14 +4,13 @@ import json
 import sys
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from datetime import UTC, datetime
+from typing import Any, Final, TypeAlias
 
-from rich.cells import cell_len
-from rich.console import Console
-from rich.padding import Padding
-from rich.table import Table
+from rich.console import Console, RenderableType
 from rich.text import Text
 
+from imbi_worker.cli import layout
 from imbi_worker.operations.errors import (
     InvalidInput,
     Misconfigured,
@@ -27,6 +26,8 @@ from imbi_worker.operations.wording import counted as counted
 from imbi_worker.operations.wording import one_line as one_line
 from imbi_worker.queue.inspection.views import Page
 
+Cell: TypeAlias = str | datetime | None
+
 OK: Final = 0
 FAILED: Final = 1
 INTERRUPTED: Final = 130
@@ -39,8 +40,6 @@ _EXIT_CODES: Final[Mapping[type[OperationError], int]] = {
 }
 # Into a file or a pipe nothing is wrapped.
 _NO_LIMIT: Final = 100_000
-# A column that is narrower breaks every word.
-_READABLE: Final = 12
 _STYLES: Final = {
     "succeeded": "green",
     "ok": "green",
@@ -65,8 +64,10 @@ _STYLES: Final = {
 class Output:
     """Where a command writes, in the form that was asked for."""
 
-    def __init__(self, *, as_json: bool) -> None:
+    def __init__(self, *, as_json: bool, is_utc: bool = False) -> None:
+        """In tables a moment is how long ago it was; with *is_utc* it is a date and a time."""
         self.as_json = as_json
+        self._is_utc = is_utc
         self._out, self._talk = _console(sys.stdout), _console(sys.stderr)
 
     def record(self, value: object) -> None:
@@ -78,7 +79,7 @@ class Output:
         for value in values:
             self.record(value)
 
-    def table(self, headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    def table(self, headers: Sequence[str], rows: Sequence[Sequence[Cell]]) -> None:
         """Columns without lines, or a block for each row where the terminal is too narrow.
 
         Says so when there is nothing.
@@ -86,23 +87,23 @@ class Output:
         if not rows:
             self.say("Nothing found.")
             return
-        if _least_width(headers, rows) > self._out.width:
-            for row in rows:
-                self._block(headers, row)
+        cells = [[self._cell(value) for value in row] for row in rows]
+        table = layout.columns(headers, cells, width=self._out.width)
+        if table is not None:
+            self._whole(table)
             return
-        table = Table(box=None, pad_edge=False, header_style="bold")
-        for nth, header in enumerate(headers):
-            table.add_column(header, overflow="fold", no_wrap=nth == 0)
-        for row in rows:
-            table.add_row(*(_cell(value) for value in row))
-        self._out.print(table)
+        for row in cells:
+            first, *lines = layout.block(headers, row, width=self._inner)
+            self._print(first)
+            for line in lines:
+                self._hanging(line)
 
-    def facts(self, pairs: Iterable[tuple[str, str]]) -> None:
+    def facts(self, pairs: Iterable[tuple[str, Cell]]) -> None:
         """Names and values, one pair a line; those without a value are left out."""
-        shown = [(name, value) for name, value in pairs if value]
+        shown = [(name, _fact(value)) for name, value in pairs if value]
         width = max((len(name) for name, _ in shown), default=0)
         for name, value in shown:
-            self._print(Text(f"{name:<{width}}  ", style="bold") + _cell(value))
+            self._print(Text(f"{name:<{width}}  ", style="bold") + _text(value))
 
     def text(self, text: str) -> None:
         """Lines of data as they are, but for control characters."""
@@ -110,7 +111,7 @@ class Output:
 
     def prose(self, text: str) -> None:
         """A sentence of data, wrapped between its words."""
-        self._out.print(Text(cleaned(text)))
+        self._whole(Text(cleaned(text)))
 
     def heading(self, text: str) -> None:
         self._print(Text(f"\n{text}", style="bold"))
@@ -157,27 +158,36 @@ class Output:
                 self.say(error.hint)
         return _EXIT_CODES[kind]
 
-    def _block(self, headers: Sequence[str], row: Sequence[str]) -> None:
-        first, *rest = (_cell(value) for value in row)
-        is_count = row[0].replace(",", "").isdigit()
-        title = f"{headers[0].lower()} " if is_count else ""
-        self._print(Text.assemble(title, first, style="bold"))
-        named = zip(headers[1:], rest, strict=True)
-        parts = [Text.assemble((f"{name.lower()} ", "dim"), cell) for name, cell in named if cell]
-        body = Padding(Text("  ").join(parts), (0, 0, 0, 2))
-        self._out.print(body)
+    def _cell(self, value: Cell) -> Text:
+        if isinstance(value, datetime):
+            return Text(stamp(value) if self._is_utc else age(value))
+        return _text(value or "")
+
+    def _whole(self, shown: RenderableType) -> None:
+        """Without the blanks that fill it up to the edge: a pipe has no edge."""
+        with self._out.capture() as captured:
+            self._out.print(shown)
+        lines = captured.get().splitlines()
+        self._out.file.write("".join(f"{line.rstrip()}\n" for line in lines))
+
+    def _hanging(self, line: Text) -> None:
+        """Indented; what does not fit goes on further in."""
+        for nth, part in enumerate(line.wrap(self._out, self._inner)):
+            part.rstrip()
+            self._print(Text("    " if nth else "  ") + part)
+
+    @property
+    def _inner(self) -> int:
+        """What is left of a line beside the deeper of the two indents."""
+        return max(1, self._out.width - 4)
 
     def _print(self, text: Text) -> None:
         self._out.print(text, soft_wrap=True)
 
 
-def _least_width(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
-    """What a table needs to be read: all of its first column, and some of each other one."""
-    longest = [
-        max(cell_len(cell) for cell in column) for column in zip(headers, *rows, strict=True)
-    ]
-    first, *others = longest
-    return first + sum(min(width, _READABLE) + 1 for width in others)
+def stamp(at: datetime | None) -> str:
+    """A moment as people read it; empty for none."""
+    return "" if at is None else f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%SZ}"
 
 
 def cleaned(text: str) -> str:
@@ -193,7 +203,11 @@ def _visible(character: str) -> str:
     return "\N{REPLACEMENT CHARACTER}" if is_control and character not in "\n\t" else character
 
 
-def _cell(value: str) -> Text:
+def _fact(value: Cell) -> str:
+    return f"{stamp(value)} ({age(value)})" if isinstance(value, datetime) else value or ""
+
+
+def _text(value: str) -> Text:
     return Text(cleaned(value), style=_STYLES.get(value, ""))
 
 

@@ -4,18 +4,18 @@ import json
 from collections.abc import Sequence
 from datetime import timedelta
 
-from imbi_worker.cli.output import Output, age, moment, one_line
+from imbi_worker.cli.output import Cell, Output, one_line, stamp
 from imbi_worker.operations.jobs import JobReport
 from imbi_worker.operations.wording import reason as reason
 from imbi_worker.queue.inspection.views import AttemptView, JobView
 
-JOB_HEADERS = ("ID", "STATE", "HANDLER", "PROJECT", "ATTEMPTS", "AGE", "WHY")
+JOB_HEADERS = ("ID", "STATE", "HANDLER", "PROJECT", "ATTEMPTS", "WHEN", "WHY")
 
 
-def job_row(job: JobView) -> tuple[str, ...]:
+def job_row(job: JobView) -> tuple[Cell, ...]:
     since = job.ended if job.state.is_terminal else job.enqueued
     handler = job.handler or "(not taken in yet)"
-    return (job.id, job.state, handler, job.project, str(job.attempts), age(since), reason(job))
+    return (job.id, job.state, handler, job.project, str(job.attempts), since, reason(job))
 
 
 def show_report(report: JobReport, output: Output, *, with_event: bool) -> None:
@@ -38,7 +38,7 @@ def show_report(report: JobReport, output: Output, *, with_event: bool) -> None:
         output.say(note)
 
 
-def _facts(job: JobView) -> Sequence[tuple[str, str]]:
+def _facts(job: JobView) -> Sequence[tuple[str, Cell]]:
     return (
         ("job", job.id),
         ("state", job.state),
@@ -51,9 +51,9 @@ def _facts(job: JobView) -> Sequence[tuple[str, str]]:
         ("attempts", f"{job.attempts} in run {job.run}"),
         ("crashes", str(job.crashes or "")),
         ("reported as", job.reported_as),
-        ("enqueued", moment(job.enqueued)),
-        ("started", moment(job.started)),
-        ("ended", moment(job.ended)),
+        ("enqueued", job.enqueued),
+        ("started", job.started),
+        ("ended", job.ended),
         ("worker", job.worker or ""),
         ("replayed by", job.replayed_by or ""),
         ("cancelled by", job.cancelled_by or ""),
@@ -65,7 +65,7 @@ def _attempts(attempts: Sequence[AttemptView], output: Output) -> None:
         (
             f"{one.run}.{one.number}",
             one.outcome,
-            moment(one.ended),
+            one.ended,
             _span(one.duration),
             _span(one.retry_in),
             one.worker or "",
@@ -84,7 +84,7 @@ def _lines(attempts: Sequence[AttemptView], output: Output) -> None:
         if one.lines_left_out:
             output.prose(f"… {one.lines_left_out:,} earlier lines were not kept.")
         for line in one.lines:
-            parts = (moment(line.at), line.level, line.logger, line.text)
+            parts = (stamp(line.at), line.level, line.logger, line.text)
             output.prose("  ".join(part for part in parts if part))
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from imbi_worker.cli import holding
-from imbi_worker.cli.output import Output, age, counted, one_line
+from imbi_worker.cli.output import Cell, Output, age, counted, one_line
 from imbi_worker.operations.dead_groups import DeadGroup
 from imbi_worker.operations.status import PluginStatus, RunningJob, Status
 from imbi_worker.operations.wording import span as span
@@ -37,20 +37,20 @@ def show_status(found: Status, output: Output) -> None:
         output.table(WORKER_HEADERS, [worker_row(one) for one in found.workers])
 
 
-def group_row(group: DeadGroup) -> tuple[str, ...]:
+def group_row(group: DeadGroup) -> tuple[Cell, ...]:
     error = one_line(group.error or group.reason)
     short = error if len(error) <= _LONGEST_ERROR else f"{error[:_LONGEST_ERROR]}…"
     count = f"{group.count:,}"
     return (
         *(count, group.id, group.handler, short),
-        *(age(group.first), age(group.last), group.hint),
+        *(group.first, group.last, group.hint),
     )
 
 
 WORKER_HEADERS = ("WORKER", "STATE", "VERSION", "RUNNING", "STARTED", "SEEN", "PLUGINS")
 
 
-def worker_row(worker: WorkerView) -> tuple[str, ...]:
+def worker_row(worker: WorkerView) -> tuple[Cell, ...]:
     facts = worker.facts
     running, slots = facts.get("running", ""), facts.get("slots", "")
     return (
@@ -58,8 +58,8 @@ def worker_row(worker: WorkerView) -> tuple[str, ...]:
         "alive" if worker.is_alive else "silent",
         facts.get("version", ""),
         f"{running} of {slots}" if slots else running,
-        age(when(facts.get("started"))),
-        age(worker.seen),
+        when(facts.get("started")),
+        worker.seen,
         " ".join(worker.slugs),
     )
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from imbi_worker.cli import durations
-from imbi_worker.cli.options import Json
+from imbi_worker.cli.options import Json, Utc
 from imbi_worker.cli.output import Output
 from imbi_worker.cli.screens import show_status
 from imbi_worker.cli.session import Session, execute
@@ -29,13 +29,14 @@ def status(
     limit: Annotated[
         int, typer.Option(min=1, max=1_000, help="Most running jobs and groups to print.")
     ] = 20,
+    utc: Utc = False,
     as_json: Json = False,
 ) -> None:
     """Show the queue on one screen: figures, running jobs, failures, plugins, workers.
 
     What runs stands with the time it has used of its timeout.
     """
-    output = Output(as_json=as_json)
+    output = Output(as_json=as_json, is_utc=utc)
 
     async def work(session: Session) -> None:
         pause = durations.parse(every)

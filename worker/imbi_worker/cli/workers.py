@@ -2,7 +2,7 @@
 
 import typer
 
-from imbi_worker.cli.options import Json
+from imbi_worker.cli.options import Json, Utc
 from imbi_worker.cli.output import Output
 from imbi_worker.cli.screens import WORKER_HEADERS, worker_row
 from imbi_worker.cli.session import Session, execute
@@ -21,9 +21,9 @@ def group() -> None:
 
 
 @app.command("list")
-def list_workers(*, as_json: Json = False) -> None:
+def list_workers(*, utc: Utc = False, as_json: Json = False) -> None:
     """List the workers heard of in the last minutes: load, version, plugins."""
-    output = Output(as_json=as_json)
+    output = Output(as_json=as_json, is_utc=utc)
 
     async def work(session: Session) -> None:
         with operation_errors():

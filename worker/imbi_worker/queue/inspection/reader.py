@@ -31,10 +31,9 @@ from imbi_worker.queue.inspection.views import (
     QueueStats,
     State,
     StoredJob,
-    Wait,
     WorkerView,
 )
-from imbi_worker.queue.inspection.waiting import Surroundings, why
+from imbi_worker.queue.inspection.waiting import Surroundings, not_taken_in, why
 
 _ATTEMPT = "attempt:"
 _FIELDS = (
@@ -43,7 +42,6 @@ _FIELDS = (
     *("worker", "lease_until", "ended", "reason", "error", "status", "unresolved", "abandoned"),
     *("replayed_by", "cancelled_by", "pass"),
 )
-_NOT_TAKEN_IN = Wait("intake", "enqueued by a stock arq client; no worker has taken it in yet")
 
 
 class Inspection:
@@ -61,17 +59,18 @@ class Inspection:
         at, *replies = await ask(self.redis, commands)
         found: dict[str, Mapping[str, str]] = {}
         scores: dict[str, bytes | None] = {}
-        strangers: list[str] = []
+        strangers: dict[str, bytes] = {}
         for id_, values, score in zip(ids, replies[::2], replies[1::2], strict=True):
             if values[0] is not None:
                 named = zip(_FIELDS, values, strict=True)
                 found[id_] = {name: text(value) for name, value in named if value is not None}
                 scores[id_] = score
             elif score is not None:
-                strangers.append(id_)
-        around = await gather(self.redis, found, scores, server_time(at))
+                strangers[id_] = score
+        now = server_time(at)
+        around = await gather(self.redis, found, scores, now)
         views = {id_: job_view(id_, hash_, around[id_]) for id_, hash_ in found.items()}
-        views.update({id_: _stranger(id_) for id_ in strangers})
+        views.update({id_: _stranger(id_, when(due), now) for id_, due in strangers.items()})
         return {id_: views[id_] for id_ in ids if id_ in views}
 
     async def stored(self, job: str, *, with_event: bool = False) -> StoredJob | None:
@@ -225,7 +224,7 @@ def delivery_view(delivery: str, record: Mapping[str, str]) -> DeliveryView:
     )
 
 
-def _stranger(job: str) -> JobView:
+def _stranger(job: str, due: datetime | None, now: datetime) -> JobView:
     return JobView(
         id=job,
         handler="",
@@ -240,7 +239,7 @@ def _stranger(job: str) -> JobView:
         crashes=0,
         run=1,
         enqueued=None,
-        wait=_NOT_TAKEN_IN,
+        wait=not_taken_in(due, now),
     )
 
 

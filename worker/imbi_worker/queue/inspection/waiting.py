@@ -49,6 +49,15 @@ def why(job: str, job_hash: Mapping[str, str], around: Surroundings) -> Wait | N
             return None
 
 
+def not_taken_in(due: datetime | None, now: datetime) -> Wait:
+    """Why a job does not run that a stock arq client enqueued: it has a score and no hash."""
+    if due is not None and due > now:
+        text = f"not due before {_clock(due)} by Redis' clock, as the arq client has set it"
+        ahead = f"; it is {_clock(now)} there, so look at the client's clock if that is wrong"
+        return Wait("clock", text + ahead, until=due)
+    return Wait("intake", "enqueued by a stock arq client; no worker has taken it in yet")
+
+
 def due_at(score: bytes | str | None) -> datetime | None:
     """The moment a score stands for; None where there is none, or behind another job."""
     return None if number(score) >= keys.FAR else when(score)
