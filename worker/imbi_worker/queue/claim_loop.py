@@ -29,8 +29,8 @@ _TICK = timedelta(seconds=1)
 _LONGEST_SLEEP = timedelta(seconds=1.5)
 # Small enough that claim, run and finish of three batches overlap, and others find work, too.
 _CLAIM_AT_MOST = 32
-# While more is due than one claim takes: what a claim costs by itself is shared by more jobs.
-_CLAIM_OF_MANY = 64
+# While more is due than that. Not above half of the slots: one half is claimed, the other runs.
+_CLAIM_OF_MANY = 48
 # What an idle worker asks for beforehand. If it stands still then, so do no more jobs than these.
 _CLAIM_WHEN_WOKEN = 4
 # A worker nearly full lets some more of its jobs end: a claim costs the same for one as for ten.
@@ -200,7 +200,8 @@ class ClaimLoop:
             self._in_hand.start(job)
         self._in_hand.stop(claim.aborts, StopReason.CANCELLED)
         has_many = claim.left == "more" and len(claim.jobs) >= _CLAIM_AT_MOST
-        self._at_most = _CLAIM_OF_MANY if has_many else _CLAIM_AT_MOST
+        many = max(_CLAIM_AT_MOST, min(_CLAIM_OF_MANY, self._limits.concurrency // 2))
+        self._at_most = many if has_many else _CLAIM_AT_MOST
         for job_id, body in claim.strangers:
             self.turned = time.monotonic()
             try:
