@@ -50,6 +50,28 @@ def event_context(
     }
 
 
+def without_logins(event: Mapping[str, Any]) -> dict[str, Any]:
+    """A copy of an event context whose `REDACTED_HEADERS` have lost their values.
+
+    `event_context` leaves them out already; this is for a context that somebody else made.
+    """
+    content = dict(event)
+    metadata = _object(content.get("metadata"))
+    headers = _object(metadata.get("headers"))
+    if any(map(_is_login, headers)):
+        shown = {name: REDACTED if _is_login(name) else headers[name] for name in headers}
+        content["metadata"] = {**metadata, "headers": shown}
+    return content
+
+
+def _object(value: Any) -> dict[str, Any]:
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+
+
+def _is_login(name: Any) -> bool:
+    return isinstance(name, str) and name.lower() in REDACTED_HEADERS
+
+
 def replace_lone_surrogates(value: Any) -> Any:
     r"""Copy a JSON value with U+FFFD in place of every lone surrogate, in keys too.
 

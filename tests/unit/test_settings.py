@@ -4,6 +4,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from imbi_worker.settings import Settings, SettingsError, variable_of
 
@@ -146,3 +147,28 @@ def test_no_secret_stands_in_a_repr_or_an_error(
         Settings.load()
     assert canary not in str(caught.value)
     assert caught.value.__cause__ is None
+
+
+def test_every_secret_of_the_process_is_known_by_its_value(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each key of a list, of an address the password alone: its host is no secret."""
+    given = {
+        "REDIS_URL": "redis://me:pass%2Fword@redis.example:6379/0?password=in-query",
+        "NEO4J_URL": "bolt://neo:in-address@graph.example:7687",
+        "NEO4J_PASSWORD": "graph-password",
+        "IMBI_WORKER_SIGNING_KEY": "first-key, second-key",
+        "ACTIONS_IMBI_TOKEN": "imbi-token",
+    }
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    found = set(Settings.load().secret_values)
+    expected = {"pass%2Fword", "pass/word", "in-query", "in-address", "graph-password"}
+    assert {*expected, "first-key", "second-key", "imbi-token"} <= found
+    assert not any("example" in value for value in found)
+
+
+def test_every_setting_that_is_a_secret_is_among_the_secret_values() -> None:
+    """A new one cannot be forgotten."""
+    for name, field in Settings.model_fields.items():
+        if "SecretStr" in str(field.annotation):
+            settings = Settings(**{name: SecretStr("a secret of mine")})
+            assert "a secret of mine" in settings.secret_values

@@ -9,10 +9,11 @@ import difflib
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from pydantic import (
     AliasChoices,
@@ -253,6 +254,14 @@ class Settings(BaseSettings):
         parts = self.signing_key.get_secret_value().split(",")
         return tuple(SecretStr(part.strip()) for part in parts if part.strip())
 
+    @property
+    def secret_values(self) -> tuple[str, ...]:
+        """What must show in no output: of a list each member, of an address its password."""
+        given = [getattr(self, name) for name in type(self).model_fields]
+        texts = [one.get_secret_value() for one in given if isinstance(one, SecretStr)]
+        found = [value for text in (*texts, self.neo4j_url or "") for value in _secrets_of(text)]
+        return tuple(filter(None, found))
+
     @classmethod
     def load(cls, **changes: Any) -> Self:
         """The settings the environment gives, with *changes* on top.
@@ -264,6 +273,17 @@ class Settings(BaseSettings):
             return cls(**{**_from_files(os.environ), **changes})
         except ValidationError as error:
             raise SettingsError(_explain(error)) from None
+
+
+def _secrets_of(text: str) -> Iterator[str]:
+    if "://" not in text:
+        yield text
+        yield from (part.strip() for part in text.split(","))
+        return
+    address = urlsplit(text)
+    for password in (address.password or "", *parse_qs(address.query).get("password", ())):
+        yield password
+        yield unquote(password)
 
 
 def variable_of(name: str) -> tuple[str, ...]:

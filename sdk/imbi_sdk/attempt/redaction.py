@@ -1,48 +1,53 @@
 """Keeping secrets out of every text that leaves an attempt.
 
-Two nets: the credential values in use, in the encodings in which they show up
-in errors, and the shapes of well-known tokens.
+Two nets: the secret values in use, in the encodings in which they show up in errors
+(`dress`), and the shapes of well-known tokens.
 """
 
-import base64
-import json
 import re
 import threading
 from collections import Counter
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable
 from contextlib import contextmanager
-from functools import partial
 from typing import Final
-from urllib.parse import quote, quote_plus
+
+from imbi_sdk.attempt.dress import LONG, SHORTEST, dresses
 
 MASK: Final = "***"
 _ERROR_LENGTH: Final = 2_000
 _TRACE_LENGTH: Final = 8_192
-_SHORTEST: Final = 6
-_SHORTEST_LINE: Final = 16
 _CUT: Final = "..."
 # More than this many times the limit is not even looked at.
 _LOOKED_AT: Final = 8
+# Of values that nobody uses any more so many stay known.
+_REMEMBERED: Final = 64
 
 _WORDS: Final = (
     r"(?i:authorization|credential|signature|password|passwd|passphrase|secret|token|pwd"
     r"|(?:api|access|private|signing|encryption)[_-]?key)"
 )
-# No alternative begins with an unbounded repeat: a long text must not cost its square.
-_SHAPES: Final = re.compile(
+# No alternative of these begins with an unbounded repeat: a long text must not cost its square.
+_PRIVATE_KEYS: Final = re.compile(
+    r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY-----"
+    r"(?s:.*?)(?:-----END [A-Z0-9 ]{0,40}PRIVATE KEY-----|\Z)"
+)
+_TOKENS: Final = re.compile(
+    r"""
+      \bgithub_pat_\w{16,}
+    | \bgh[a-z]_\w{16,}
+    | \bglpat-[\w-]{16,}
+    | \bsq[a-z]_[0-9a-f]{32,}
+    | \bxox[a-z]-[\w-]{8,}
+    | \b(?:AKIA|ASIA)[0-9A-Z]{16}
+    | \beyJ[\w-]{6,}\.[\w-]+(?:\.[\w-]*)?
+    | gAAAA[\w-]{20,}={0,2}
+    """,
+    re.VERBOSE,
+)
+_LOGINS: Final = re.compile(r"(?<=://)[^\s/?\#]*(?=@)")
+_AFTER_WORDS: Final = re.compile(
     rf"""
-      -----BEGIN\ [A-Z0-9\ ]{{0,40}}PRIVATE\ KEY-----
-        (?s:.*?)(?:-----END\ [A-Z0-9\ ]{{0,40}}PRIVATE\ KEY-----|\Z)
-    | \bgithub_pat_\w{{16,}}
-    | \bgh[a-z]_\w{{16,}}
-    | \bglpat-[\w-]{{16,}}
-    | \bsq[a-z]_[0-9a-f]{{32,}}
-    | \bxox[a-z]-[\w-]{{8,}}
-    | \b(?:AKIA|ASIA)[0-9A-Z]{{16}}
-    | \beyJ[\w-]{{6,}}\.[\w-]+(?:\.[\w-]*)?
-    | gAAAA[\w-]{{20,}}={{0,2}}
-    | (?<=://)[^\s/?\#]*@
-    | (?P<scheme>\b(?i:bearer|basic)\s{{1,4}})[\w.~+/=-]{{6,}}
+      (?P<scheme>\b(?i:bearer|basic)\s{{1,4}})[\w.~+/=-]{{6,}}
     | (?P<pair>{_WORDS}[\w-]{{0,32}}\\?["']?\s{{0,4}}[=:]\s{{0,4}})
         (?:b?"[^"]*"|b?'[^']*'|\\"(?:(?!\\").)*\\"
           |(?:(?i:bearer|basic|token|digest)\s{{1,4}})?[^\s"'&,;<>()\[\]{{}}\\]+)
@@ -50,14 +55,38 @@ _SHAPES: Final = re.compile(
     """,
     re.VERBOSE,
 )
+# Without one of these a text has no such shape, and to look for them is fifty times faster.
+_SIGNS_OF_TOKENS: Final = ("xox", "glpat-", "AKIA", "ASIA", "eyJ", "gAAAA")
+_SIGNS_WITH_UNDERSCORE: Final = ("gh", "sq", "github")
+_SIGNS_OF_WORDS: Final = (
+    *("authorization", "credential", "signature", "passw", "passphrase", "secret", "token", "pwd"),
+    *("bearer", "basic", "key"),
+)
+_TELLING: Final = re.compile(_WORDS)
+
+
+def is_telling(name: str) -> bool:
+    """Whether what stands below *name* is a secret: ``api_token``, ``X-Api-Key``."""
+    return _TELLING.search(name) is not None
+
+
+# Where a text is wrapped; the second is a line break in a repr. No alternative begins with
+# an unbounded repeat.
+_BREAK: Final = r"(?:\r?\n|(?:\\r)?\\n)[ \t]*"
 
 
 class Redactor:
-    """Knows which credential values are in use, and masks them and all token shapes."""
+    """Knows which secret values are in use, and masks them and all token shapes.
+
+    A value stays known for a while after its last use: what an action has left running, or
+    a library that warns late, may still say it.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._uses: Counter[str] = Counter()
+        # By value, every dress of it; of those no longer in use the oldest come first.
+        self._dresses: dict[str, frozenset[str]] = {}
         self._needles: tuple[str, ...] | None = ()
 
     @contextmanager
@@ -75,22 +104,28 @@ class Redactor:
         Values of fewer than six characters are not secrets but words; the rest is
         what to release.
         """
-        known = tuple(value for value in values if len(value) >= _SHORTEST)
+        known = tuple(value for value in values if len(value) >= SHORTEST)
         with self._lock:
             for value in known:
-                if not self._uses[value]:
+                if value not in self._dresses:
                     self._needles = None
+                    self._dresses[value] = dresses(value)
                 self._uses[value] += 1
         return known
 
     def release(self, values: Iterable[str]) -> None:
-        """Forget values that nobody else has registered."""
+        """Values that nobody uses any more are known until so many others came after them."""
         with self._lock:
             for value in values:
                 self._uses[value] -= 1
                 if self._uses[value] <= 0:
                     del self._uses[value]
-                    self._needles = None
+                    # To the end of the row: it was used last.
+                    self._dresses[value] = self._dresses.pop(value)
+            while len(self._dresses) - len(self._uses) > _REMEMBERED:
+                oldest = next(value for value in self._dresses if value not in self._uses)
+                del self._dresses[oldest]
+                self._needles = None
 
     def text(self, text: str, *, limit: int = _ERROR_LENGTH) -> str:
         """*text* without secrets, at most *limit* characters of its beginning."""
@@ -117,16 +152,17 @@ class Redactor:
         # `in` before `replace`, value by value: with a few thousand needles this is many
         # times faster than one alternation of them all, and needs no compiling when an
         # attempt brings new ones.
-        for needle in self._known():
+        needles = self._known()
+        for needle in needles:
             if needle in text:
                 text = text.replace(needle, MASK)
-        return _SHAPES.sub(_masked, text)
+        return _mask_shapes(_mask_wrapped(text, needles))
 
     def _known(self) -> tuple[str, ...]:
         needles = self._needles
         if needles is None:
             with self._lock:
-                found = {form for value in self._uses for form in _forms(value)}
+                found = frozenset[str]().union(*self._dresses.values())
                 # The longest first: a value must not lose its head to a shorter one.
                 needles = tuple(sorted(found, key=len, reverse=True))
                 self._needles = needles
@@ -137,46 +173,40 @@ class Redactor:
         return max(len(needles[0]) if needles else 0, _LONGEST_SHAPE)
 
 
+def _mask_wrapped(text: str, needles: tuple[str, ...]) -> str:
+    """*text* without the values that its line breaks go through, as base64 is wrapped."""
+    together, breaks = re.subn(_BREAK, "", text) if needles else ("", 0)
+    if not breaks:
+        return text
+    for needle in needles:
+        if len(needle) < LONG:
+            # The longest come first. Shorter ones can arise where two lines meet.
+            break
+        if needle in together:
+            text = re.sub(f"(?:{_BREAK})?".join(map(re.escape, needle)), MASK, text)
+    return text
+
+
 _LONGEST_SHAPE: Final = 4_096
 
 
-def _masked(match: re.Match[str]) -> str:
-    if match[0].endswith("@"):
-        return f"{MASK}@"
-    kept = match["scheme"] or match["pair"] or match["word"] or ""
-    return kept + MASK
+def _mask_shapes(text: str) -> str:
+    if "-----BEGIN" in text:
+        text = _PRIVATE_KEYS.sub(MASK, text)
+    if _may_hold_tokens(text):
+        text = _TOKENS.sub(MASK, text)
+    if "://" in text and "@" in text:
+        text = _LOGINS.sub(MASK, text)
+    folded = text.casefold()
+    if any(sign in folded for sign in _SIGNS_OF_WORDS):
+        text = _AFTER_WORDS.sub(_after_word, text)
+    return text
 
 
-def _forms(value: str) -> Iterator[str]:
-    """The ways in which *value* stands in errors, logs and addresses."""
-    lines = value.splitlines()
-    long_lines = (line for line in lines if len(line) >= _SHORTEST_LINE) if len(lines) > 1 else ()
-    for plain in {value, value.strip(), *long_lines}:
-        if len(plain) >= _SHORTEST:
-            yield plain
-            yield from _escaped(plain)
-            yield from _base64(plain.encode(errors="surrogatepass"))
+def _may_hold_tokens(text: str) -> bool:
+    signs = _SIGNS_OF_TOKENS + (_SIGNS_WITH_UNDERSCORE if "_" in text else ())
+    return any(sign in text for sign in signs)
 
 
-def _escaped(value: str) -> Iterator[str]:
-    raw = value.encode(errors="surrogatepass")
-    for encode in (partial(quote, safe=""), quote, quote_plus):
-        encoded = encode(raw)
-        yield encoded
-        yield re.sub(r"%[0-9A-F]{2}", lambda found: found[0].lower(), encoded)
-    for ascii_only in (True, False):
-        yield json.dumps(value, ensure_ascii=ascii_only)[1:-1]
-    yield repr(value)[1:-1]
-
-
-def _base64(raw: bytes) -> Iterator[str]:
-    """The characters that depend on *raw* alone, wherever it stands in the encoded bytes."""
-    for offset in range(3):
-        encoded = base64.b64encode(b"\0" * offset + raw)
-        inner = encoded[-(-offset * 8 // 6) : (offset + len(raw)) * 8 // 6].decode()
-        if len(inner) >= _SHORTEST:
-            yield inner
-            yield inner.translate(_URL_SAFE)
-
-
-_URL_SAFE: Final = str.maketrans("+/", "-_")
+def _after_word(match: re.Match[str]) -> str:
+    return f"{match['scheme'] or match['pair'] or match['word']}{MASK}"

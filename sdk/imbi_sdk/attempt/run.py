@@ -26,6 +26,7 @@ from imbi_sdk.attempt.describe import describe_trace
 from imbi_sdk.attempt.event import InvalidEvent, body_of, parse_event
 from imbi_sdk.attempt.failure import Kind, sort
 from imbi_sdk.attempt.outcome import Dead, DeathReason, Outcome, Retry, Succeeded
+from imbi_sdk.attempt.own_secrets import secrets_in_config, secrets_in_headers
 from imbi_sdk.attempt.redaction import Redactor
 from imbi_sdk.attempt.verdict import Assignment, Clock, Settled, Verdict
 
@@ -103,8 +104,13 @@ class _Run:
         config = self._tools.configs.validate(given.action.handler, descriptor, given.config)
         event = await parse_event(given.event)
         supplies = await given.supply(fresh=fresh)
-        secrets = self._tools.redactor.using(supplies.credentials.values())
-        self._secrets.enter_context(secrets)
+        secrets = (
+            *supplies.credentials.values(),
+            *secrets_in_config(given.config),
+            *secrets_in_headers(event),
+        )
+        if secrets:
+            self._secrets.enter_context(self._tools.redactor.using(secrets))
         start = partial(
             descriptor.callable,
             ctx=supplies.context,

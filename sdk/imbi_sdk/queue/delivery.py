@@ -7,6 +7,7 @@ from typing import Any, TypeAlias, cast
 
 from jsonpointer import JsonPointerException, resolve_pointer
 
+from imbi_sdk.event import without_logins
 from imbi_sdk.queue.errors import InvalidDelivery
 from imbi_sdk.queue.flaws import EVENT_DEPTH_LIMIT, find_flaw, is_deeper_than
 from imbi_sdk.queue.job import WebhookRule
@@ -84,7 +85,7 @@ def in_rule_order(rules: Sequence[WebhookRule]) -> list[tuple[WebhookRule, int]]
 
 
 def encode_event(event: Any) -> bytes:
-    """The stored bytes of an event context.
+    """The stored bytes of an event context, without the logins in its headers.
 
     :raises InvalidDelivery: no object, too deep, too large, or not JSON; names the place
     """
@@ -92,7 +93,7 @@ def encode_event(event: Any) -> bytes:
         raise InvalidDelivery(
             f"the event is a {type(event).__name__}, not an object: pass the event context"
         )
-    content = dict(cast("Mapping[str, Any]", event))
+    content = without_logins(cast("Mapping[str, Any]", event))
     if is_deeper_than(EVENT_DEPTH_LIMIT, content):
         raise InvalidDelivery(
             f"the event nests deeper than {EVENT_DEPTH_LIMIT} levels: no webhook of use does;"

@@ -29,7 +29,7 @@ from imbi_sdk.queue.handlers import handed_over
 from imbi_sdk.queue.job import ActionJob, WebhookRule
 from imbi_sdk.queue.scripts import Executes, load_script
 from imbi_sdk.queue.signing import Signer
-from imbi_sdk.queue.tracing import BATCH, sending
+from imbi_sdk.queue.tracing import BATCH, sending, server_of
 from imbi_sdk.queue.unreachable import reason
 from imbi_sdk.queue.wire import encode
 
@@ -107,6 +107,7 @@ class ActionQueue:
         self._lane = lane
         self._pointers = pointers
         self._counter = counter
+        self._server = server_of(redis)
 
     async def enqueue_delivery(
         self,
@@ -205,7 +206,8 @@ class ActionQueue:
 
     async def _enqueue(self, batch: Batch, nonce: str | None) -> Enqueued:
         check_delivery(batch.delivery)
-        with sending(self._queue, batch.delivery, traceparent=batch.traceparent) as sent:
+        traceparent, server = batch.traceparent, self._server
+        with sending(self._queue, batch.delivery, traceparent=traceparent, server=server) as sent:
             jobs = jobs_of(replace(batch, traceparent=sent.traceparent))
             sent.tell({BATCH: len(jobs)})
             enqueued = await self._send(batch, jobs, nonce)

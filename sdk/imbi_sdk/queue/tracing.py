@@ -21,7 +21,18 @@ PLUGIN: Final = "imbi.plugin.slug"
 ACTION: Final = "imbi.action.name"
 PROJECT: Final = "imbi.project.id"
 ATTEMPT: Final = "imbi.attempt.number"
+MOST_ATTEMPTS: Final = "imbi.attempt.max"
 OUTCOME: Final = "imbi.outcome"
+SERVER: Final = "server.address"
+PORT: Final = "server.port"
+_REDIS_PORT: Final = 6379
+# What no plugin writes: ids and words of our own.
+OUR_OWN: Final = frozenset(
+    {
+        *(SYSTEM, OPERATION_NAME, OPERATION_TYPE, DESTINATION, MESSAGE, CONVERSATION, BATCH),
+        *(ERROR_TYPE, PLUGIN, ACTION, PROJECT, ATTEMPT, MOST_ATTEMPTS, OUTCOME, SERVER, PORT),
+    }
+)
 
 
 def _optional(module: str) -> Any:
@@ -45,8 +56,21 @@ def attributes(operation: str, queue: str) -> dict[str, Any]:
     }
 
 
+def server_of(redis: Any) -> dict[str, str | int]:
+    """Where the server of a Redis client is; nothing where its pool does not say."""
+    given = getattr(getattr(redis, "connection_pool", None), "connection_kwargs", None) or {}
+    if "path" in given:
+        return {SERVER: str(given["path"])}
+    if "host" not in given:
+        # A pool of Sentinel's asks for the primary each time.
+        return {}
+    return {SERVER: str(given["host"]), PORT: int(given.get("port", _REDIS_PORT))}
+
+
 @contextmanager
-def sending(queue: str, delivery: str, *, traceparent: str | None) -> Generator["Sending"]:
+def sending(
+    queue: str, delivery: str, *, traceparent: str | None, server: Mapping[str, str | int]
+) -> Generator["Sending"]:
     """The span ``send <queue>`` around an enqueue; *traceparent* is its parent, if given.
 
     Otherwise the current span is. Texts of errors are not recorded: they may quote a config.
@@ -62,7 +86,7 @@ def sending(queue: str, delivery: str, *, traceparent: str | None) -> Generator[
         f"send {queue}",
         context=parent,
         kind=_TRACE.SpanKind.PRODUCER,
-        attributes={**attributes("send", queue), CONVERSATION: delivery},
+        attributes={**attributes("send", queue), **server, CONVERSATION: delivery},
         record_exception=False,
         set_status_on_exception=False,
     ) as span:

@@ -37,6 +37,7 @@ class Config(BaseModel):
     seconds: float = 0.0
     fails: int = 0
     says: str = ""
+    times: int = 1
 
 
 _TRIES: Counter[str] = Counter()
@@ -71,7 +72,7 @@ async def act(
 
 async def _do(config: Config) -> None:
     _TRIES[config.label] += 1
-    if config.says:
+    for _ in range(config.times if config.says else 0):
         logging.getLogger("probe").warning("%s %d", config.says, _TRIES[config.label])
     if _TRIES[config.label] <= config.fails:
         raise UpstreamError("answered 503")

@@ -40,11 +40,16 @@ class Room:
         project: str = "p1",
         handler: str = "probe#act",
         payload: dict[str, Any] | None = None,
+        webhook: str = "w1",
     ) -> Enqueued:
         return await self.queue.enqueue_delivery(
             delivery=delivery,
-            webhook_id="w1",
-            event={"type": "push", "metadata": {"headers": {}}, "payload": payload or {}},
+            webhook_id=webhook,
+            event={
+                "type": "push",
+                "metadata": {"webhook_id": webhook, "headers": {}},
+                "payload": payload or {},
+            },
             rules=[
                 WebhookRule(handler=handler, ordinal=number, handler_config=json.dumps(config))
                 for number, config in enumerate(configs)

@@ -68,6 +68,7 @@ async def test_an_attempt_is_a_trace_of_its_own_that_links_to_the_send(
         assert span.attributes["imbi.action.name"] == "act"
         assert span.attributes["imbi.project.id"] == "p1"
         assert span.attributes["imbi.attempt.number"] == number
+        assert span.attributes["imbi.attempt.max"] == 8
     assert first.attributes is not None
     assert (first.attributes["imbi.outcome"], first.attributes["error.type"]) == (
         "retry",

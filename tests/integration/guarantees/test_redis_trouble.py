@@ -23,7 +23,7 @@ from waiting import until
 LEASE = timedelta(seconds=1)
 # Told of every time; each state of Redis may be told of once, not each retry.
 OF_JOBS = {
-    *("job.attempt.succeeded", "job.attempt.retry_scheduled", "job.lease_lost", "job.dead"),
+    *("job.attempt.succeeded", "job.attempt.retry_scheduled", "job.lease_lost", "job.attempt.dead"),
     *("worker.started", "worker.stopped"),
 }
 

@@ -3,6 +3,7 @@
 import base64
 import json
 import string
+import time
 from urllib.parse import quote, quote_plus
 
 import pytest
@@ -33,6 +34,11 @@ def test_a_value_in_use_shows_in_no_dress(value: str, before: str, after: str) -
             json.dumps(value)[1:-1],
             json.dumps(value, ensure_ascii=False)[1:-1],
             repr(value)[1:-1],
+            repr(raw)[2:-1],
+            json.dumps(json.dumps(value))[3:-3],
+            json.dumps(repr(value))[2:-2],
+            repr(json.dumps(value))[2:-2],
+            raw.hex(),
         ]
         for dressed in dresses:
             assert dressed not in redactor.text(before + dressed + after)
@@ -123,15 +129,63 @@ def test_the_lines_of_a_long_value_are_known_too() -> None:
         assert redactor.text("at second-line-of-the-key!") == "at ***!"
 
 
-def test_a_value_is_known_as_long_as_anyone_uses_it(canary: str) -> None:
-    """Attempts of one integration share it; the last one lets it go."""
+def test_a_value_stays_known_while_anyone_uses_it_and_for_a_while(canary: str) -> None:
+    """Attempts of one integration share it; what one has left running may still say it."""
     redactor = Redactor()
     with redactor.using([canary]):
         with redactor.using([canary]):
-            assert redactor.text(canary) == MASK
+            pass
+        others = [f"another value {number}" for number in range(100)]
+        with redactor.using(others):
+            pass
         assert redactor.text(canary) == MASK
+    assert redactor.text(canary) == MASK
+
+
+def test_values_that_nobody_uses_are_forgotten_in_the_end(canary: str) -> None:
+    """Each delivery may bring new ones: the memory of them is bounded."""
+    redactor = Redactor()
+    with redactor.using([canary]):
+        pass
+    for number in range(1_000):
+        with redactor.using([f"another value {number}"]):
+            assert redactor.text(f"another value {number}") == MASK
     assert redactor.text(canary) == canary
+    assert len(redactor._dresses) < 100
     assert not redactor._uses
+
+
+WRAPS = {
+    "lines": lambda text: "\n".join(text[at : at + 7] for at in range(0, len(text), 7)),
+    "indented": lambda text: "\n    ".join(text[at : at + 7] for at in range(0, len(text), 7)),
+    "a repr of lines": lambda text: repr("\n".join(text[at : at + 7] for at in range(0, 60, 7))),
+    "Windows": lambda text: "\r\n".join(text[at : at + 7] for at in range(0, len(text), 7)),
+    "base64": lambda text: base64.encodebytes(f"me:{text}; {text}; {text}".encode()).decode(),
+}
+
+
+@pytest.mark.parametrize("way", WRAPS)
+def test_a_value_that_is_wrapped_is_known_all_the_same(way: str, canary: str) -> None:
+    """And the text around it keeps its lines."""
+    redactor = Redactor()
+    with redactor.using([canary]):
+        shown = redactor.text(f"first line\n{WRAPS[way](canary)}\nlast line")
+    assert shown.startswith("first line\n")
+    assert shown.endswith("\nlast line")
+    assert MASK in shown
+    together = "".join(shown.split()).replace("\\n", "")
+    for piece in (canary, base64.b64encode(canary.encode()).decode()[4:-4]):
+        assert piece not in together
+
+
+@pytest.mark.parametrize("piece", ["\n", " ", "\\n", "\r\n", "\n  ", "a\n", "=\n"])
+def test_no_text_takes_long(piece: str, canary: str) -> None:
+    """A hostile answer in an error must not hold the loop: the time grows with the length only."""
+    redactor = Redactor()
+    with redactor.using([canary]):
+        began = time.process_time()
+        redactor.trace(piece * 65_536)
+        assert time.process_time() - began < 1
 
 
 def test_short_values_are_words() -> None:

@@ -5,7 +5,12 @@ from typing import Any
 
 import pytest
 
-from imbi_sdk.event import REDACTED_HEADERS, event_context, replace_lone_surrogates
+from imbi_sdk.event import (
+    REDACTED_HEADERS,
+    event_context,
+    replace_lone_surrogates,
+    without_logins,
+)
 from imbi_worker.demo.deliveries import NAMES, sample
 
 
@@ -105,3 +110,26 @@ def test_an_unknown_sample_is_named_with_those_there_are() -> None:
     """A typing error costs one look."""
     with pytest.raises(KeyError, match="github-push"):
         sample("gitlab-push")
+
+
+def test_a_context_of_somebody_elses_making_loses_its_logins(canary: str) -> None:
+    """In any case; everything else stays, and the given object is not changed."""
+    given = {
+        "type": "push",
+        "metadata": {"webhook_id": "w", "headers": {"Authorization": canary, "X-Other": "1"}},
+        "payload": {"authorization": "of the payload"},
+    }
+    stored = without_logins(given)
+    assert canary not in str(stored)
+    assert stored["metadata"] == {
+        "webhook_id": "w",
+        "headers": {"Authorization": "[redacted]", "X-Other": "1"},
+    }
+    assert stored["payload"] == given["payload"]
+    assert canary in str(given)
+
+
+@pytest.mark.parametrize("metadata", [None, [], {}, {"headers": None}, {"headers": {7: "x"}}])
+def test_a_context_without_headers_stays_as_it_is(metadata: Any) -> None:
+    """Whether it may be enqueued is looked at elsewhere."""
+    assert without_logins({"metadata": metadata}) == {"metadata": metadata}

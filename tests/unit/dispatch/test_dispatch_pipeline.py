@@ -187,10 +187,11 @@ async def test_limits_come_from_the_action_then_its_handler_then_the_worker(worl
     world.install(good)
     world.install(good, handler="tickets#own", timeout=hour)
     world.install(good, handler="tickets#plain")
-    limits = world.dispatcher.limits
-    assert limits("tickets#act").timeout == minute
-    assert limits("tickets#own").timeout == hour
-    assert limits("tickets#plain") == limits("no#such") == limits("nonsense") == Limits()
+    terms = world.dispatcher.terms
+    assert terms("tickets#act").limits.timeout == minute
+    assert terms("tickets#own").limits.timeout == hour
+    for handler in ("tickets#plain", "no#such", "nonsense"):
+        assert terms(handler).limits == Limits()
 
 
 async def test_policies_come_from_the_handler_and_the_action(world: Any) -> None:

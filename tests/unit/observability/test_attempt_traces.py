@@ -21,7 +21,7 @@ def spans(monkeypatch: pytest.MonkeyPatch) -> Spans:
 def opened(traces: AttemptTraces, traceparent: str | None) -> Span:
     """Opened as the engine does it: in the context of a task of its own."""
     job = attempt(traceparent=traceparent)
-    return contextvars.copy_context().run(lambda: traces.open(job))
+    return contextvars.copy_context().run(lambda: traces.open(job, 8))
 
 
 @pytest.mark.parametrize("traceparent", [None, "", "nonsense", NOBODY, "00-x-y-01", "\0"])

@@ -89,8 +89,8 @@ def test_lines_below_the_level_are_not_written(out: io.StringIO) -> None:
 
 def test_text_is_for_terminals(out: io.StringIO) -> None:
     configure_logs(level="info", style="text", redactor=Redactor(), stream=out)
-    structlog.get_logger().info("job.dead", job_id="j1")
-    assert "job.dead" in out.getvalue()
+    structlog.get_logger().info("job.attempt.dead", job_id="j1")
+    assert "job.attempt.dead" in out.getvalue()
     assert "job_id=j1" in out.getvalue()
 
 
@@ -174,3 +174,53 @@ def test_of_a_success_only_warnings_are_kept() -> None:
     told = json.loads(json.dumps(kept.of_success()))
     [(_, level, _, text)] = told["lines"]
     assert (level, len(text)) == ("warning", LONGEST)
+
+
+def test_what_a_logger_is_given_as_extra_are_fields(out: io.StringIO, canary: str) -> None:
+    """Masked, names and values; none takes the place of a field of ours or of the job's."""
+    redactor = Redactor()
+    redactor.register([canary])
+    configure_logs(level="info", style="json", redactor=redactor, stream=out)
+
+    def in_a_job() -> None:
+        JOB_FIELDS.set({"job_id": "j1", "attempt": 1})
+        taken = {"event": "e", "level": "l", "service": "s", "job_id": "mine", "attempt": 1}
+        own = {"nth": 7, "token": canary, canary: "as a name"}
+        logging.getLogger("p").warning("hello", extra={**taken, **own})
+        structlog.get_logger("q").warning("hello", job_id="mine", **{canary: "as a name"})
+
+    copy_context().run(in_a_job)
+    first, second = lines(out)
+    assert canary not in out.getvalue()
+    assert (first["event"], first["level"], first["service"]) == ("hello", "warning", "imbi-worker")
+    assert (first["extra_event"], first["extra_level"], first["extra_service"]) == ("e", "l", "s")
+    assert (first["nth"], first["token"], first["***"]) == (7, "***", "as a name")
+    for line in (first, second):
+        assert (line["job_id"], line["extra_job_id"]) == ("j1", "mine")
+    assert "extra_attempt" not in first
+    assert (first["logger"], second["logger"]) == ("p", "q")
+    assert second["***"] == "as a name"
+
+
+def test_lines_of_the_machinery_are_not_kept_as_the_actions(out: io.StringIO) -> None:
+    """Whichever logger they are written with."""
+    configure_logs(level="info", style="json", redactor=Redactor(), stream=out)
+
+    def in_a_job() -> Lines:
+        kept = Lines()
+        LINES.set(kept)
+        structlog.get_logger("imbi_worker.queue").warning("action.abandoned")
+        logging.getLogger("imbi_worker.graph").warning("of the graph")
+        return kept
+
+    assert copy_context().run(in_a_job).of_failure() == {}
+    assert len(lines(out)) == 2
+
+
+def test_names_of_loggers_do_not_fill_the_memory(out: io.StringIO) -> None:
+    """A plugin may make one for each job."""
+    configure_logs(level="info", style="json", redactor=Redactor(), stream=out)
+    for nth in range(1_500):
+        structlog.get_logger(f"plugin.{nth}").info("hello")
+    assert len(structlog.get_config()["logger_factory"]._made) <= 1_000
+    assert lines(out)[-1]["logger"] == "plugin.1499"

@@ -9,8 +9,8 @@ from recorded import HANDLER, attempt, counting, samples
 
 from imbi_sdk.attempt import Dead, DeathReason, Deferred, Hold, Retry, Skipped, Succeeded, Verdict
 from imbi_sdk.attempt.failure import Kind
+from imbi_worker.dispatch.error_classes import class_of_death, error_class
 from imbi_worker.observability import metrics
-from imbi_worker.observability.error_classes import class_of_death, error_class
 from imbi_worker.observability.telemetry import Telemetry
 from imbi_worker.queue.claims import ClaimedJob
 from imbi_worker.queue.finishing import Ending
@@ -24,7 +24,7 @@ CLAIMED = ClaimedJob(id="j1", token="t", body=b"", event=b"", enqueued_at=NOW, r
 def after(verdict: Verdict | None, ending: Ending | None = None) -> dict[tuple[str, ...], float]:
     """What one attempt leaves behind."""
     counts = counting()
-    account = Telemetry(counts).begins(attempt(), 5)
+    account = Telemetry(counts).begins(attempt(), 5, 8)
     if ending is None:
         assert verdict is not None
         ending = settle(
@@ -139,7 +139,7 @@ def test_a_defect_of_the_worker_is_called_so() -> None:
 def test_a_lost_lease_is_counted_as_lost() -> None:
     """Whatever the action came to afterwards."""
     counts = counting()
-    account = Telemetry(counts).begins(attempt(), 5)
+    account = Telemetry(counts).begins(attempt(), 5, 8)
     account.lost()
     account.ended(Ending("j1", "t", "succeeded"), Verdict(Succeeded(), SECOND))
     assert samples(counts)[attempts("lost")] == 1
@@ -172,7 +172,7 @@ def test_a_tracer_that_fails_ends_no_job(monkeypatch: pytest.MonkeyPatch) -> Non
             raise RuntimeError
 
     counts = counting()
-    account = Telemetry(counts, Broken()).begins(replace(attempt(), number=2), 5)  # type: ignore[arg-type]  # broken on purpose
+    account = Telemetry(counts, Broken()).begins(replace(attempt(), number=2), 5, 8)  # type: ignore[arg-type]  # broken on purpose
     assert account.ids == {}
     account.ended(Ending("j1", "t", "succeeded"), Verdict(Succeeded(), SECOND))
     assert samples(counts)[attempts("succeeded")] == 1

@@ -7,6 +7,7 @@ import pytest
 from opentelemetry import trace
 from opentelemetry.util._once import Once
 
+from imbi_sdk.attempt import Redactor
 from imbi_worker.observability.trace_export import open_trace_export
 
 ENDPOINT = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1"}
@@ -31,14 +32,14 @@ def _own_provider(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 )
 def test_nothing_is_set_up_that_was_not_asked_for(environment: dict[str, str]) -> None:
     """Nor what we cannot do: it is told in the log."""
-    assert open_trace_export(environment) is None
+    assert open_trace_export(environment, Redactor()) is None
     assert trace._TRACER_PROVIDER is None
 
 
 @pytest.mark.parametrize("environment", [ENDPOINT, {"OTEL_TRACES_EXPORTER": "console"}])
 def test_what_is_asked_for_is_the_whole_process_own(environment: dict[str, str]) -> None:
     """So that what a plugin's libraries trace lies within its attempt."""
-    export = open_trace_export(environment)
+    export = open_trace_export(environment, Redactor())
     assert export is not None
     span = trace.get_tracer("a plugin's library").start_span("x")
     assert span.is_recording()
@@ -50,7 +51,7 @@ def test_a_worker_has_a_name_unless_it_is_given_another(monkeypatch: pytest.Monk
     for given, expected in ((None, "imbi-worker"), ("ours", "ours")):
         if given:
             monkeypatch.setenv("OTEL_SERVICE_NAME", given)
-        export = open_trace_export({"OTEL_TRACES_EXPORTER": "console"})
+        export = open_trace_export({"OTEL_TRACES_EXPORTER": "console"}, Redactor())
         assert export is not None
         attributes = export._provider.resource.attributes
         assert attributes["service.name"] == expected
@@ -62,4 +63,4 @@ def test_a_worker_has_a_name_unless_it_is_given_another(monkeypatch: pytest.Monk
 def test_without_the_extra_a_worker_runs_untraced(monkeypatch: pytest.MonkeyPatch) -> None:
     """It says what to install."""
     monkeypatch.setitem(sys.modules, "opentelemetry.exporter.otlp.proto.http.trace_exporter", None)
-    assert open_trace_export(ENDPOINT) is None
+    assert open_trace_export(ENDPOINT, Redactor()) is None

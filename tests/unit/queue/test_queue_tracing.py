@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 from opentelemetry.trace import SpanKind, StatusCode
 from prometheus_client import CollectorRegistry
+from redis.asyncio import Redis
 
 from factories import make_event, make_rules, make_targets
-from imbi_sdk.queue import ActionQueue, EnqueueCounter, InvalidDelivery, QueueUnavailable
+from imbi_sdk.queue import ActionQueue, EnqueueCounter, InvalidDelivery, QueueUnavailable, tracing
 from imbi_sdk.queue.enqueue_counter import MOST_HANDLERS
 from imbi_sdk.testing.queue import FakeQueue
 from spans import Spans, traceparent_of
@@ -144,3 +145,16 @@ def test_a_gateway_counts_no_more_handlers_than_it_can_bear() -> None:
     found = counts(registry)
     assert found["other", "other", "accepted"] == 100
     assert len(found) == MOST_HANDLERS + 1
+
+
+def test_a_span_says_where_its_queue_lies() -> None:
+    """Host and port, or the path of a socket; a pool that asks Sentinel names nobody."""
+    for url, expected in (
+        ("redis://:secret@redis.example:6380/0", ("redis.example", 6380)),
+        ("redis://redis.example", ("redis.example", 6379)),
+        ("unix:///run/redis.sock", ("/run/redis.sock", None)),
+    ):
+        found = tracing.server_of(Redis.from_url(url))
+        assert (found[tracing.SERVER], found.get(tracing.PORT)) == expected
+        assert "secret" not in str(found)
+    assert tracing.server_of(object()) == {}

@@ -124,6 +124,7 @@ def _listen(host: str, port: int) -> socket.socket:
 @asynccontextmanager
 async def _desk(settings: Settings, redactor: Redactor) -> AsyncIterator[Desk]:
     redis = wiring.open_redis(settings)
+    wiring.know_secrets(redactor, settings)
     has_keys = bool(settings.signing_keys)
     try:
         yield Desk(

@@ -14,7 +14,12 @@ from imbi_worker import wiring
 from imbi_worker.cli.session import MISCONFIGURED
 from imbi_worker.demo.plugin import DemoPlugin
 from imbi_worker.embedded import EmbeddedServerError
-from imbi_worker.observability import ListenError, configure_logs, open_trace_export
+from imbi_worker.observability import (
+    ListenError,
+    configure_logs,
+    logged_output,
+    open_trace_export,
+)
 from imbi_worker.queue import LayoutMismatch
 from imbi_worker.settings import Settings
 
@@ -48,7 +53,8 @@ async def _run(*, embedded: bool, burst: bool, demo_plugin: bool) -> int:
     settings = Settings.load()
     configure_logs(level=settings.log_level, style=settings.log_format, redactor=redactor)
     async with AsyncExitStack() as stack:
-        traces = open_trace_export(os.environ)
+        stack.enter_context(logged_output())
+        traces = open_trace_export(os.environ, redactor)
         if traces is not None:
             stack.callback(traces.close)
         if embedded:

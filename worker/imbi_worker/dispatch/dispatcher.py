@@ -6,6 +6,7 @@ Nothing here knows of queues: what a verdict means for one is the engine's busin
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Final
@@ -48,6 +49,15 @@ _UNFIT: Final = {
     "no coroutine function": DeathReason.NOT_A_COROUTINE,
     "bad signature": DeathReason.BAD_CALLABLE,
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How long an attempt may take, how many there may be, and whose version runs."""
+
+    limits: Limits
+    max_attempts: int
+    plugin_version: str = ""
 
 
 class Dispatcher:
@@ -93,13 +103,18 @@ class Dispatcher:
         """
         return self._integrations.outage.until
 
-    def limits(self, handler: str) -> Limits:
-        """How long an attempt may take. Never raises: an unknown handler has the defaults."""
+    def terms(self, handler: str) -> Terms:
+        """What its attempts run under. Never raises: an unknown handler has the defaults."""
+        policy = self._policies.get(handler, self._policy)
         try:
             resolved = self._registry.find(handler)
         except Exception:  # noqa: BLE001 - run() says what is wrong, and only once
-            return self._defaults
-        return self._limits(handler, resolved)
+            return Terms(self._defaults, policy.max_attempts)
+        return Terms(
+            self._limits(handler, resolved),
+            policy.for_action(resolved.descriptor).max_attempts,
+            resolved.entry.package_version,
+        )
 
     async def run(self, attempt: Attempt) -> Verdict:
         """Run *attempt*.

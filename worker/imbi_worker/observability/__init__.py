@@ -10,6 +10,7 @@ __all__, __getattr__ = on_demand(
         "logs": ("configure_logs",),
         "lookout": ("Lookout", "Subject"),
         "queue_port": ("serve_queue",),
+        "plugin_output": ("logged_output", "masked_output"),
         "telemetry": ("Telemetry",),
         "trace_export": ("TraceExport", "open_trace_export"),
         "vital_signs": ("Equipment",),

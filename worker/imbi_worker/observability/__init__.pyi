@@ -12,6 +12,10 @@ from imbi_worker.observability.lookout import (
     Lookout,
     Subject,
 )
+from imbi_worker.observability.plugin_output import (
+    logged_output,
+    masked_output,
+)
 from imbi_worker.observability.queue_port import (
     serve_queue,
 )
@@ -40,6 +44,8 @@ __all__ = [
     "WorkerMetrics",
     "configure_logs",
     "listen_at",
+    "logged_output",
+    "masked_output",
     "open_trace_export",
     "serve_queue",
 ]

@@ -5,7 +5,8 @@ link to the gateway's ``send``; as a child of it, the whole delivery is one trac
 """
 
 from collections.abc import Mapping
-from typing import Any, Literal, TypeAlias
+from types import MappingProxyType
+from typing import Any, Final, Literal, TypeAlias
 
 from opentelemetry import context as contexts
 from opentelemetry.trace import (
@@ -25,19 +26,28 @@ from imbi_sdk.queue import tracing
 from imbi_worker.dispatch import Attempt
 
 Parenting: TypeAlias = Literal["link", "parent"]
+_NOWHERE: Final[Mapping[str, str | int]] = MappingProxyType({})
 
 
 class AttemptTraces:
     """Opens and closes the spans of attempts."""
 
-    def __init__(self, tracer: Tracer, *, queue: str, parenting: Parenting = "link") -> None:
+    def __init__(
+        self,
+        tracer: Tracer,
+        *,
+        queue: str,
+        parenting: Parenting = "link",
+        server: Mapping[str, str | int] = _NOWHERE,
+    ) -> None:
+        """*server* is where the queue lies, as `tracing.server_of` says it."""
         self._tracer = tracer
         self._name = f"process {queue}"
-        self._attributes = tracing.attributes("process", queue)
+        self._attributes = {**tracing.attributes("process", queue), **server}
         self._is_child = parenting == "parent"
         self._format = TraceContextTextMapPropagator()
 
-    def open(self, attempt: Attempt) -> Span:
+    def open(self, attempt: Attempt, most_attempts: int) -> Span:
         """The attempt's span, current in the task that calls this, until it ends.
 
         There is no way back to the span before: the task is the attempt's own.
@@ -51,7 +61,11 @@ class AttemptTraces:
             self._name,
             context=sender if self._is_child else contexts.Context(),
             kind=SpanKind.CONSUMER,
-            attributes={**self._attributes, **_told_of(attempt)},
+            attributes={
+                **self._attributes,
+                **_told_of(attempt),
+                tracing.MOST_ATTEMPTS: most_attempts,
+            },
             links=None if self._is_child else links,
         )
         contexts.attach(set_span_in_context(span))

@@ -10,9 +10,9 @@ from opentelemetry.trace import Span
 
 from imbi_sdk.attempt import Dead, Deferred, Retry, Verdict
 from imbi_worker.dispatch import Attempt
+from imbi_worker.dispatch.error_classes import class_of_death, error_class
 from imbi_worker.dispatch.supplies import GRAPH_AWAY
 from imbi_worker.observability.attempt_traces import AttemptTraces, close, ids_of
-from imbi_worker.observability.error_classes import class_of_death, error_class
 from imbi_worker.observability.worker_metrics import HandlerCounts, WorkerMetrics
 from imbi_worker.queue.finishing import Ending
 from imbi_worker.queue.witness import NO_IDS, Account
@@ -29,9 +29,9 @@ class Telemetry:
         self.counts = counts
         self._traces = traces
 
-    def begins(self, attempt: Attempt, waited_ms: int) -> Account:
+    def begins(self, attempt: Attempt, waited_ms: int, most_attempts: int) -> Account:
         self.counts.begun(waited_ms / 1000)
-        span = None if self._traces is None else self._span(self._traces, attempt)
+        span = None if self._traces is None else self._span(self._traces, attempt, most_attempts)
         return _Account(self.counts.of(attempt.job.handler), attempt.enqueued_at, span)
 
     def refused(self, ending: Ending) -> None:
@@ -42,9 +42,9 @@ class Telemetry:
     def redis_failed(self) -> None:
         self.counts.redis_failed()
 
-    def _span(self, traces: AttemptTraces, attempt: Attempt) -> Span | None:
+    def _span(self, traces: AttemptTraces, attempt: Attempt, most_attempts: int) -> Span | None:
         try:
-            return traces.open(attempt)
+            return traces.open(attempt, most_attempts)
         except Exception as error:  # noqa: BLE001 - a sampler of the operator's must end no job
             _LOG.warning("trace.failed", error=type(error).__name__)
             return None

@@ -11,6 +11,8 @@ from typing import Any, Final
 import structlog
 from opentelemetry import trace
 
+from imbi_sdk.attempt import Redactor
+
 _LOG = structlog.get_logger("imbi_worker.observability")
 _ENDPOINTS: Final = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 _SERVICE: Final = "imbi-worker"
@@ -36,13 +38,16 @@ class TraceExport:
         end.join(_LAST_SPANS_SECONDS)
 
 
-def open_trace_export(environment: Mapping[str, str]) -> TraceExport | None:
-    """What *environment* asks for, set up for the whole process; None when it asks for nothing."""
+def open_trace_export(environment: Mapping[str, str], redactor: Redactor) -> TraceExport | None:
+    """What *environment* asks for, set up for the whole process; None when it asks for nothing.
+
+    *redactor* masks whatever is traced, also by a plugin's own libraries.
+    """
     exporter = _exporter(environment)
     if exporter == "none":
         return None
     try:
-        provider = _provider(exporter)
+        provider = _provider(exporter, redactor)
     except ImportError:
         _LOG.warning("traces.off", hint="install what sends them: pip install 'imbi-worker[otel]'")
         return None
@@ -63,7 +68,7 @@ def _exporter(environment: Mapping[str, str]) -> str:
     return chosen
 
 
-def _provider(exporter: str) -> Any:
+def _provider(exporter: str, redactor: Redactor) -> Any:
     # Here, because they come with an extra that most workers do without.
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import (  # noqa: PLC0415 - an extra
         OTLPSpanExporter,
@@ -75,11 +80,15 @@ def _provider(exporter: str) -> Any:
         ConsoleSpanExporter,
     )
 
+    from imbi_worker.observability.span_redaction import (  # noqa: PLC0415 - needs the extra
+        RedactingProcessor,
+    )
+
     resource = Resource.create({"service.version": version("imbi-worker")})
     if str(resource.attributes["service.name"]).startswith("unknown_service"):
         # Neither OTEL_SERVICE_NAME nor OTEL_RESOURCE_ATTRIBUTES names it.
         resource = resource.merge(Resource({"service.name": _SERVICE}))
     provider = TracerProvider(resource=resource, shutdown_on_exit=False)
     sender = OTLPSpanExporter() if exporter == "otlp" else ConsoleSpanExporter()
-    provider.add_span_processor(BatchSpanProcessor(sender))
+    provider.add_span_processor(RedactingProcessor(BatchSpanProcessor(sender), redactor))
     return provider

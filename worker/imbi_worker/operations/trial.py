@@ -24,6 +24,7 @@ from imbi_sdk.registry import RegistryEntry, find_action
 from imbi_sdk.testing import ActionRun, run_action
 from imbi_sdk.webhook import ActionDescriptor
 from imbi_worker.graph import OpenGraph
+from imbi_worker.observability import masked_output
 from imbi_worker.operations.errors import InvalidInput, NotFound, Refused, operation_errors
 
 Came: TypeAlias = Literal["succeeded", "skipped", "retry", "deferred", "dead", "ready"]
@@ -80,7 +81,7 @@ async def run_here(trial: Trial, graph: OpenGraph | None) -> TrialReport:
     entry, _ = _resolve(trial.handler)
     credentials = await _credentials(trial, entry, graph)
     redactor = Redactor()
-    with redactor.using(credentials.values()):
+    with redactor.using(credentials.values()), masked_output(redactor):
         done = await run_action(
             trial.handler,
             event=trial.event,

@@ -233,10 +233,19 @@ class JobsInHand:
         if isinstance(attempt, Dead):
             self._end(job, self._ending(claimed, attempt, None))
             return
-        job.account = self._witness.begins(attempt, claimed.waited_ms)
-        bind(attempt, job.account.ids, worker=self._worker)
-        limits = self._dispatcher.limits(attempt.job.handler)
-        until = time.monotonic() + (limits.longest + _MARGIN).total_seconds()
+        terms = self._dispatcher.terms(attempt.job.handler)
+        job.account = self._witness.begins(attempt, claimed.waited_ms, terms.max_attempts)
+        bind(
+            attempt,
+            {
+                **job.account.ids,
+                "plugin_version": terms.plugin_version,
+                "max_attempts": terms.max_attempts,
+                "queue_wait_ms": claimed.waited_ms,
+                "worker_id": self._worker,
+            },
+        )
+        until = time.monotonic() + (terms.limits.longest + _MARGIN).total_seconds()
         self._watchdog.hold(claimed.id, Lease(claimed.token, until))
         try:
             await self._dispatch(job, attempt)
@@ -297,7 +306,7 @@ class JobsInHand:
 
     def _end(self, job: _InHand, ending: Ending, verdict: Verdict | None = None) -> None:
         self._note_end(job, ending)
-        tell(ending)
+        tell(ending, verdict)
         self._finisher.add(ending)
         self._account_for(job, ending, verdict)
 

@@ -1,6 +1,7 @@
 """One log line for each ending, and the fields every line of a job carries."""
 
 import logging
+import re
 from collections.abc import Mapping
 from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta
@@ -8,7 +9,9 @@ from typing import Any, Final
 
 import structlog
 
+from imbi_sdk.attempt import Verdict
 from imbi_worker.dispatch import Attempt
+from imbi_worker.dispatch.error_classes import error_class
 from imbi_worker.queue.finishing import Ending
 from imbi_worker.queue.kept_lines import LINES, Lines
 
@@ -19,25 +22,41 @@ EVENTS: Final = {
     "skipped": "job.attempt.skipped",
     "retry": "job.attempt.retry_scheduled",
     "deferred": "job.attempt.deferred",
-    "dead": "job.dead",
-    "cancelled": "job.cancelled",
-    "released": "job.released",
+    "dead": "job.attempt.dead",
+    "cancelled": "job.attempt.cancelled",
+    "released": "job.attempt.released",
     "abandoned": "job.attempt.abandoned",
 }
 
 
 STARTED: Final = "job.attempt.started"
+_FAILED: Final = frozenset({"retry", "dead", "abandoned"})
+# Not even told as a field; 0 is something.
+_NOTHING: Final = (None, "")
+_WEBHOOK: Final = re.compile(rb'"webhook_id":\s?"([^"\\]{1,200})"')
+_EARLY: Final = 2_048
 
+
+# What `bind` binds and `tell` adds; docs/logs.md explains them.
+FIELDS: Final = (
+    *("job_id", "delivery_id", "webhook_id", "handler", "plugin", "plugin_version", "action"),
+    *("org_slug", "project_id", "project_slug", "integration", "attempt", "max_attempts"),
+    *("queue_wait_ms", "worker_id", "trace_id", "span_id"),
+)
+END_FIELDS: Final = (
+    *("outcome", "duration_ms", "reason", "error", "error_class", "hold"),
+    *("retry_in_ms", "next_retry_at", "hint"),
+)
 
 # One variable for all fields: an attempt's task sets it, and every line that the action
 # or anything it awaits writes is read together with it.
 JOB_FIELDS: ContextVar[Mapping[str, Any]] = ContextVar("imbi_job_fields")
 
 
-def bind(attempt: Attempt, ids: Mapping[str, str], *, worker: str) -> None:
+def bind(attempt: Attempt, more: Mapping[str, str | int]) -> None:
     """Have every line of this task, a plugin's own lines included, name the job and be kept.
 
-    *ids* are those of its trace.
+    *more* is what the worker knows beside the job: ids of the trace, limits, itself.
     """
     LINES.set(Lines())
     job = attempt.job
@@ -45,6 +64,7 @@ def bind(attempt: Attempt, ids: Mapping[str, str], *, worker: str) -> None:
     fields: dict[str, Any] = {
         "job_id": job.id,
         "delivery_id": job.delivery,
+        "webhook_id": _webhook_of(attempt.event),
         "handler": job.handler,
         "plugin": plugin,
         "action": action,
@@ -53,16 +73,24 @@ def bind(attempt: Attempt, ids: Mapping[str, str], *, worker: str) -> None:
         "project_slug": job.context.project_slug,
         "integration": job.plugin_id,
         "attempt": attempt.number,
-        "worker_id": worker,
-        **ids,
+        **more,
     }
-    JOB_FIELDS.set({name: value for name, value in fields.items() if value})
+    JOB_FIELDS.set({name: value for name, value in fields.items() if value not in _NOTHING})
     # Asked first: structlog makes a logger for each line, the ones it drops included.
     if _ROOT.isEnabledFor(logging.DEBUG):
         _LOG.debug(STARTED)
 
 
-def tell(ending: Ending) -> None:
+def _webhook_of(event: bytes) -> str:
+    """The webhook's id, from where an event context has it: before headers and payload.
+
+    The event is parsed later and elsewhere; a name in somebody's text has its quotes escaped.
+    """
+    found = _WEBHOOK.search(event, 0, _EARLY)
+    return found[1].decode("utf-8", "replace") if found else ""
+
+
+def tell(ending: Ending, verdict: Verdict | None = None) -> None:
     """Say what an attempt came to. Texts of an ending are redacted already."""
     told: dict[str, Any] = {"outcome": ending.kind}
     if JOB_FIELDS.get(None) is None:
@@ -73,6 +101,8 @@ def tell(ending: Ending) -> None:
     if ending.kind != "succeeded":
         texts = {"reason": ending.reason, "error": ending.error, "hold": ending.hold}
         told |= {name: text for name, text in texts.items() if text}
+    if ending.kind in _FAILED:
+        told["error_class"] = error_class(verdict)
     if ending.kind == "retry":
         told["retry_in_ms"] = ending.wait_ms
         told["next_retry_at"] = _in(ending.wait_ms)

@@ -34,7 +34,7 @@ class Account(Protocol):
 class Witness(Protocol):
     """Hears of attempts, on the loop's thread. Never raises: a job must not end by it."""
 
-    def begins(self, attempt: Attempt, waited_ms: int) -> Account:
+    def begins(self, attempt: Attempt, waited_ms: int, most_attempts: int) -> Account:
         """Called in the attempt's own task, so that what it makes current there stays there."""
         ...
 
@@ -62,7 +62,7 @@ class NoWitness:
 
     _account: Final = _NoAccount()
 
-    def begins(self, attempt: Attempt, waited_ms: int) -> Account:  # noqa: ARG002 - the port's signature
+    def begins(self, attempt: Attempt, waited_ms: int, most_attempts: int) -> Account:  # noqa: ARG002 - the port's signature
         return self._account
 
     def refused(self, ending: Ending) -> None:

@@ -11,6 +11,7 @@ __all__, __getattr__ = on_demand(
         "connections": ("open_graph", "open_redis", "open_store", "redis_url"),
         "equipment": ("load", "require_encryption_key"),
         "gateway": ("action_queue", "signer"),
+        "known_secrets": ("know_secrets",),
         "workers": (
             "ApiIdentity",
             "Opened",

@@ -1,6 +1,7 @@
 from imbi_worker.wiring.connections import open_graph, open_redis, open_store, redis_url
 from imbi_worker.wiring.equipment import load, require_encryption_key
 from imbi_worker.wiring.gateway import action_queue, signer
+from imbi_worker.wiring.known_secrets import know_secrets
 from imbi_worker.wiring.workers import (
     ApiIdentity,
     Opened,
@@ -16,6 +17,7 @@ __all__ = [
     "Opened",
     "SystemClock",
     "action_queue",
+    "know_secrets",
     "load",
     "lookout",
     "open_graph",

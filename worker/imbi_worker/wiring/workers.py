@@ -2,7 +2,7 @@
 
 import gc
 import random
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -12,6 +12,7 @@ from imbi_sdk.attempt import Redactor, RetryPolicy
 from imbi_sdk.context import UserResolver
 from imbi_sdk.encryption import TokenEncryption
 from imbi_sdk.errors import PluginNotFoundError
+from imbi_sdk.queue.tracing import server_of
 from imbi_sdk.registry import list_handlers
 from imbi_worker import builtin, dispatch, embedded, graph, identity, observability, queue
 from imbi_worker.queue.inspection import Inspection
@@ -19,6 +20,7 @@ from imbi_worker.settings import Settings
 from imbi_worker.wiring.connections import open_redis, open_store, redis_url
 from imbi_worker.wiring.equipment import load, require_encryption_key
 from imbi_worker.wiring.gateway import LANES, signer
+from imbi_worker.wiring.known_secrets import know_secrets
 
 
 class SystemClock:
@@ -78,6 +80,7 @@ async def worker(
     :raises SettingsError: a key or an address is missing
     """
     require_encryption_key()
+    know_secrets(redactor, settings)
     sign = signer(settings)
     redis, store = open_redis(settings), open_store(settings)
     loaded = load(plugins, within=settings.import_timeout)
@@ -93,7 +96,7 @@ async def worker(
     async with AsyncExitStack() as stack:
         stack.push_async_callback(builtin.close)
         stack.push_async_callback(store.close)
-        telemetry = _telemetry(settings, traces)
+        telemetry = _telemetry(settings, traces, server_of(redis))
         dispatcher = _dispatcher(settings, store, redactor, telemetry)
         engine = queue.build_engine(redis, dispatcher, plan, witness=telemetry)
         telemetry.counts.watch(lambda: engine.vitals)
@@ -105,7 +108,9 @@ async def worker(
 
 
 def _telemetry(
-    settings: Settings, traces: "observability.TraceExport | None"
+    settings: Settings,
+    traces: "observability.TraceExport | None",
+    server: Mapping[str, str | int],
 ) -> "observability.Telemetry":
     counts = observability.WorkerMetrics(
         queue=settings.queue, plugins=imbi_sdk.list_plugins(), handlers=list_handlers()
@@ -113,7 +118,10 @@ def _telemetry(
     if traces is None:
         return observability.Telemetry(counts)
     spans = observability.AttemptTraces(
-        traces.tracer, queue=settings.queue, parenting=settings.trace_parenting
+        traces.tracer,
+        queue=settings.queue,
+        parenting=settings.trace_parenting,
+        server=server,
     )
     return observability.Telemetry(counts, spans)
 

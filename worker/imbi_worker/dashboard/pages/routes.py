@@ -34,6 +34,7 @@ _PAGES: Final[Mapping[str, tuple[Show, type[Question]]]] = {
     "/plugins": (lists.show_plugins, lists.PlainQuestion),
     "/audit": (lists.show_audit, lists.PlainQuestion),
 }
+PATHS: Final = tuple(_PAGES)
 
 
 class Pages:
