@@ -15,10 +15,10 @@ from pydantic import SecretStr
 from bench.harness import Work, main
 from bench.ours.nowhere import open_nowhere
 from bench.ours.producer import LANES, Deliveries, deliveries, signer
-from imbi_sdk.attempt import Limits, Redactor, Succeeded, Verdict
+from imbi_sdk.attempt import Redactor, Succeeded, Verdict
 from imbi_sdk.queue import keys
 from imbi_sdk.queue.delivery import by_project_and_plugin
-from imbi_worker.dispatch import Attempt
+from imbi_worker.dispatch import Attempt, Terms
 from imbi_worker.observability import configure_logs
 from imbi_worker.queue import Engine, EngineOptions, WorkerPlan, build_engine, connect
 
@@ -41,8 +41,8 @@ class _Dispatch:
         await self._work(body)
         return self._succeeded
 
-    def limits(self, handler: str) -> Limits:  # noqa: ARG002 - the dispatcher's signature
-        return Limits()
+    def terms(self, handler: str) -> Terms:  # noqa: ARG002 - the dispatcher's signature
+        return Terms()
 
 
 class _Worker:

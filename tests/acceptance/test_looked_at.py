@@ -3,7 +3,6 @@
 import asyncio
 import json
 import os
-import re
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -18,11 +17,11 @@ from waiting import until
 
 async def get(worker: WorkerProcess, path: str) -> tuple[int, str]:
     """A page of the worker's port, which stands in its log."""
-    told = re.search(r'"host":"127.0.0.1","port":(\d+),"event":"metrics.listening"', worker.log())
-    assert told is not None, worker.log()
+    (told,) = [line for line in worker.log().splitlines() if '"metrics.listening"' in line]
+    port = json.loads(told)["port"]
     async with (
         aiohttp.ClientSession() as session,
-        session.get(f"http://127.0.0.1:{told[1]}{path}") as answer,
+        session.get(f"http://127.0.0.1:{port}{path}") as answer,
     ):
         return answer.status, await answer.text()
 

@@ -58,7 +58,8 @@ def attributes(operation: str, queue: str) -> dict[str, Any]:
 
 def server_of(redis: Any) -> dict[str, str | int]:
     """Where the server of a Redis client is; nothing where its pool does not say."""
-    given = getattr(getattr(redis, "connection_pool", None), "connection_kwargs", None) or {}
+    pool = getattr(redis, "connection_pool", None)
+    given: Mapping[str, Any] = getattr(pool, "connection_kwargs", {})
     if "path" in given:
         return {SERVER: str(given["path"])}
     if "host" not in given:

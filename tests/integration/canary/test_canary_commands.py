@@ -27,6 +27,7 @@ CASES: Final[Mapping[str, Sequence[Sequence[str]]]] = {
     "status": [()],
     "check": [(), ("--fleet",), ("--live", "--file", "{folder}/text.heartbeat")],
     "doctor": [()],
+    "bench": [("--jobs", "100", "--anyway")],
     "enqueue": [
         (
             *("leaky#leak", "--event", "{event}", "--config", "{config}", "--project", "p-x"),
@@ -50,6 +51,12 @@ CASES: Final[Mapping[str, Sequence[Sequence[str]]]] = {
         ("--all-matching", "--limit", "20", *WHY),
     ],
     "dead discard": [("{last}", *WHY)],
+    "dead export": [("--event",), ("--for-reading", "--event"), ("--output", "{folder}/new-{nth}")],
+    "dead import": [
+        ("{letters}", "--reason", "a look"),
+        ("{letters}", "--reason", "a look", "--dry-run"),
+        ("{torn_letters}", "--reason", "a look"),
+    ],
     "deliveries list": [("--limit", "1000")],
     "deliveries show": [("json-1",)],
     "workers list": [()],
@@ -122,8 +129,25 @@ def words(scene: Scene) -> Iterator[dict[str, str]]:
             "other": scene.jobs["json", "url", "client_secret"],
             "last": scene.jobs["json", "base64 lines", "header"],
             "skipped": scene.jobs["json", "skip", "private_key"],
+            **exported(scene),
         }
     TokenEncryption.reset_instance()
+
+
+def exported(scene: Scene) -> dict[str, str]:
+    """A file of dead letters, and one that somebody has changed."""
+    letters, torn = scene.folder / "letters", scene.folder / "torn-letters"
+    code, said = ask(["dead", "export", "--event", "--output", str(letters)])
+    assert code == 0, said
+    torn.write_text(letters.read_text().replace('"sealed":"g', '"sealed":"h'))
+    return {"letters": str(letters), "torn_letters": str(torn)}
+
+
+def test_an_export_shows_no_secret(scene: Scene, words: Mapping[str, str]) -> None:
+    """Whoever has the file has nothing without the key."""
+    told = Path(words["letters"]).read_bytes()
+    assert b'"sealed":' in told
+    assert not scene.canaries.found_in(told)
 
 
 def config(scene: Scene, way: str, of: str) -> str:
@@ -147,8 +171,8 @@ def test_no_command_prints_a_secret(
 
 def ask(asked: list[str]) -> tuple[int, str]:
     """The exit code, and all that was said."""
-    if asked[0] in {"actions", "plugins"}:
-        # They load plugins, which may say anything in any way: in a process of their own.
+    if asked[0] in {"actions", "plugins", "bench"}:
+        # What plugins say in any way, and logs of a worker: in a process of their own.
         done = subprocess.run(  # noqa: S603 - our own command
             [COMMAND, *asked], capture_output=True, text=True, check=False, timeout=60
         )

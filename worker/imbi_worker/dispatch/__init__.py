@@ -5,7 +5,7 @@ from imbi_sdk.names import on_demand
 __all__, __getattr__ = on_demand(
     __name__,
     {
-        "attempt": ("Attempt",),
+        "attempt": ("Attempt", "Terms"),
         "dispatcher": ("Dispatcher",),
         "plugins": ("GatewayCredentials", "InstalledPlugins", "StoredCredentials"),
         "ports": (

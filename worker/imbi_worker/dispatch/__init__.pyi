@@ -1,5 +1,6 @@
 from imbi_worker.dispatch.attempt import (
     Attempt,
+    Terms,
 )
 from imbi_worker.dispatch.dispatcher import (
     Dispatcher,
@@ -34,4 +35,5 @@ __all__ = [
     "Registry",
     "Resolved",
     "StoredCredentials",
+    "Terms",
 ]

@@ -1,8 +1,9 @@
-"""One attempt, as the engine hands it over."""
+"""One attempt, as the engine hands it over, and what it runs under."""
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from imbi_sdk.attempt import Limits, RetryPolicy
 from imbi_sdk.queue.job import ActionJob
 
 
@@ -27,3 +28,12 @@ class Attempt:
     held: timedelta = timedelta(0)
     deferred_since: datetime | None = None
     after_unknown: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How long an attempt may take, how many there may be, and whose version runs."""
+
+    limits: Limits = field(default_factory=Limits)
+    max_attempts: int = RetryPolicy().max_attempts
+    plugin_version: str = ""

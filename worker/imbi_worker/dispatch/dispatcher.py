@@ -6,7 +6,6 @@ Nothing here knows of queues: what a verdict means for one is the engine's busin
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Final
@@ -29,7 +28,7 @@ from imbi_sdk.attempt import (
 from imbi_sdk.attempt.describe import describe
 from imbi_sdk.attempt.repetition import is_idempotent
 from imbi_sdk.errors import ActionNotFoundError, PluginNotFoundError
-from imbi_worker.dispatch.attempt import Attempt
+from imbi_worker.dispatch.attempt import Attempt, Terms
 from imbi_worker.dispatch.integrations import Integrations
 from imbi_worker.dispatch.ports import (
     Clock,
@@ -49,15 +48,6 @@ _UNFIT: Final = {
     "no coroutine function": DeathReason.NOT_A_COROUTINE,
     "bad signature": DeathReason.BAD_CALLABLE,
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """How long an attempt may take, how many there may be, and whose version runs."""
-
-    limits: Limits
-    max_attempts: int
-    plugin_version: str = ""
 
 
 class Dispatcher:

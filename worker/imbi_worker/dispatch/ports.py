@@ -7,12 +7,12 @@ from typing import Literal, Protocol, TypeAlias
 
 from imbi_sdk.actions import CallableKind, UnfitCallable
 from imbi_sdk.attempt import Clock as Clock
-from imbi_sdk.attempt import Limits, Verdict
+from imbi_sdk.attempt import Verdict
 from imbi_sdk.context import UserResolver
 from imbi_sdk.graph import PluginRecord, ServiceApplicationRecord
 from imbi_sdk.registry import RegistryEntry
 from imbi_sdk.webhook import ActionDescriptor
-from imbi_worker.dispatch.attempt import Attempt
+from imbi_worker.dispatch.attempt import Attempt, Terms
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,4 +100,4 @@ class Dispatches(Protocol):
 
     async def run(self, attempt: Attempt) -> Verdict: ...
 
-    def limits(self, handler: str) -> Limits: ...
+    def terms(self, handler: str) -> Terms: ...

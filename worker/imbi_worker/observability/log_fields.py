@@ -107,13 +107,13 @@ def redacting(redactor: Redactor) -> Processor:
             # A hint of ours names settings, which look like a secret's name.
             if name in _OURS or (is_ours and name == "hint"):
                 continue
-            if name in _OUR_NAMES:
-                event[name] = _masked(name, value, redactor)
-            else:
-                # The name may be anybody's text, too.
-                del event[name]
+            shown = name
+            if name not in _OUR_NAMES:
+                # It may be anybody's text, too.
                 shown = redactor.text(str(name), limit=_LONGEST_NAME)
-                event[shown] = _masked(name, value, redactor)
+            if shown != name:
+                del event[name]
+            event[shown] = _masked(name, value, redactor)
         return event
 
     return redact

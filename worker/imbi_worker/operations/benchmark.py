@@ -17,10 +17,10 @@ from typing import Any, Final, Literal, TypeAlias
 
 from pydantic import SecretStr
 
-from imbi_sdk.attempt import Limits, Succeeded, Verdict
+from imbi_sdk.attempt import Succeeded, Verdict
 from imbi_sdk.queue import ActionQueue, JobContext, Signer, Target, WebhookRule, keys
 from imbi_sdk.queue.delivery import by_project_and_plugin
-from imbi_worker.dispatch import Attempt
+from imbi_worker.dispatch import Attempt, Terms
 from imbi_worker.operations.errors import NotFound, Refused, operation_errors
 from imbi_worker.queue import EngineOptions, WorkerPlan, build_engine, connect, in_database
 from imbi_worker.queue.inspection import Inspection
@@ -206,8 +206,8 @@ class _Bench:
     def graph_down_until(self) -> datetime | None:
         return None
 
-    def limits(self, handler: str) -> Limits:  # noqa: ARG002 - the dispatcher's signature
-        return Limits()
+    def terms(self, handler: str) -> Terms:  # noqa: ARG002 - the dispatcher's signature
+        return Terms()
 
     async def run(self, attempt: Attempt) -> Verdict:  # noqa: ARG002 - the dispatcher's signature
         self.ended = time.perf_counter()
