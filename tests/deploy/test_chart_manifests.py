@@ -98,8 +98,7 @@ def test_pods_are_restricted(documents: list[Document]) -> None:
         for volume in pod["volumes"]:
             kinds = volume.keys() - {"name"}
             assert kinds <= {"emptyDir", "persistentVolumeClaim", "configMap", "secret"}
-        assert "initContainers" not in pod
-        for container in pod["containers"]:
+        for container in pod.get("initContainers", []) + pod["containers"]:
             assert container["securityContext"] == {
                 "allowPrivilegeEscalation": False,
                 "readOnlyRootFilesystem": True,
@@ -112,7 +111,7 @@ def test_pods_are_restricted(documents: list[Document]) -> None:
 def test_pods_ask_for_what_they_need(documents: list[Document]) -> None:
     """CPU and memory are asked for, memory is limited, CPU is not."""
     for _, pod in pods(documents):
-        for container in pod["containers"]:
+        for container in pod.get("initContainers", []) + pod["containers"]:
             assert container["resources"]["requests"].keys() == {"cpu", "memory"}
             assert container["resources"]["limits"].keys() == {"memory"}
 
@@ -377,6 +376,30 @@ def test_what_an_operator_adds_arrives_in_the_pod(component: str) -> None:
     plugins = {"name": "plugins", "mountPath": "/plugins", "readOnly": True}
     assert plugins in container["volumeMounts"]
     assert pod["imagePullSecrets"] == [{"name": "registry"}]
+
+
+def test_init_containers_fill_the_plugins_volume() -> None:
+    """In worker and dashboard; image and security are ours unless they say otherwise."""
+    first = {"name": "first", "command": ["true"]}
+    second = {
+        "name": "second",
+        "image": "registry.example.com/other:1",
+        "volumeMounts": [{"name": "plugins", "mountPath": "/plugins"}],
+    }
+    changes = {"pluginsVolume": {"emptyDir": {}}, "initContainers": [first, second]}
+    documents = render(merged(values_of("smallest"), changes))
+    for component in ("worker", "dashboard"):
+        found = deployment(documents, component)
+        kubernetes_validate.validate(found, "1.33", strict=True)
+        pod = found["spec"]["template"]["spec"]
+        ours = pod["containers"][0]
+        one, other = pod["initContainers"]
+        assert (one["name"], one["command"], one["image"]) == ("first", ["true"], ours["image"])
+        assert other["image"] == "registry.example.com/other:1"
+        assert one["securityContext"] == other["securityContext"] == ours["securityContext"]
+        tmp = {"name": "tmp", "mountPath": "/tmp"}  # noqa: S108 - an emptyDir of its own
+        assert one["volumeMounts"] == [tmp]
+        assert other["volumeMounts"] == [tmp, *second["volumeMounts"]]
 
 
 def test_pods_are_spread_unless_the_operator_says_otherwise() -> None:

@@ -35,7 +35,11 @@ def test_the_values_it_shows_are_enough() -> None:
 
 @pytest.mark.parametrize(
     ("name", "kinds"),
-    [("queues.yaml", ["Deployment"] * 4), ("watching.yaml", ["PodMonitor", "PrometheusRule"])],
+    [
+        ("queues.yaml", ["Deployment"] * 4),
+        ("watching.yaml", ["PodMonitor", "PrometheusRule"]),
+        ("plugins.yaml", ["Deployment"] * 2),
+    ],
 )
 def test_what_it_shows_besides_goes_with_them(name: str, kinds: list[str]) -> None:
     documents = render(merged(_shown("values.yaml"), _shown(name)))

@@ -26,6 +26,14 @@ securityContext:
   capabilities: {drop: [ALL]}
 {{- end -}}
 
+{{- define "imbi-worker.initContainers" -}}
+{{- $ours := include "imbi-worker.container" . | fromYaml -}}
+{{- $tmp := list (dict "name" "tmp" "mountPath" "/tmp") -}}
+{{- range .root.Values.initContainers }}
+- {{ mergeOverwrite (deepCopy $ours) . (dict "volumeMounts" (concat $tmp (.volumeMounts | default list))) | toYaml | nindent 2 | trim }}
+{{- end }}
+{{- end -}}
+
 {{/* Where a pod goes; takes "part", the values of worker or dashboard. */}}
 {{- define "imbi-worker.placement" -}}
 {{- with .part.nodeSelector }}
