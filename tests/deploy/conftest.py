@@ -31,6 +31,12 @@ def promtool() -> Path:
 
 
 @pytest.fixture(scope="session")
+def prometheus_server() -> Path:
+    """Prometheus itself."""
+    return _tool("bin/prometheus")
+
+
+@pytest.fixture(scope="session")
 def kubectl() -> Path:
     """For `kubectl kustomize`, which asks no cluster."""
     return _tool("bin/kubectl")

@@ -22,6 +22,11 @@ def test_promtool_runs(promtool: Path) -> None:
 
 
 @pytest.mark.needs_deploy_tools
+def test_prometheus_runs(prometheus_server: Path) -> None:
+    assert _said(prometheus_server, "--version").startswith("prometheus, version 2.")
+
+
+@pytest.mark.needs_deploy_tools
 def test_kubectl_brings_kustomize(kubectl: Path) -> None:
     said = _said(kubectl, "version", "--client")
     assert "Client Version: v1.33" in said
