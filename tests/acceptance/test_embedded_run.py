@@ -44,9 +44,12 @@ def test_sigterm_drains_an_embedded_worker_too() -> None:
         text=True,
     )
     assert worker.stderr is not None
+    told = ""
     for line in worker.stderr:
+        told += line
         if "worker.started" in line:
             break
+    assert '"redis":"unix://' in told, "other commands are told where Redis is"
     worker.send_signal(signal.SIGTERM)
     rest = worker.stderr.read()
     assert worker.wait(20) == 0

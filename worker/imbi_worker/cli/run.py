@@ -75,9 +75,9 @@ async def _run(*, embedded: bool, burst: bool, demo_plugin: bool) -> int:
             "worker.started",
             queue=settings.queue,
             concurrency=settings.concurrency,
-            plugins=plugins.loaded,
-            skipped=plugins.skipped,
-            refused=plugins.errors,
+            plugins=", ".join(plugins.loaded),
+            skipped=", ".join(plugins.skipped),
+            refused="; ".join(f"{name}: {why}" for name, why in plugins.errors.items()),
         )
         try:
             await engine.async_run()

@@ -7,6 +7,8 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+import structlog
+
 import imbi_sdk
 from imbi_sdk.attempt import Redactor, RetryPolicy
 from imbi_sdk.context import UserResolver
@@ -21,6 +23,8 @@ from imbi_worker.wiring.connections import open_redis, open_store, redis_url
 from imbi_worker.wiring.equipment import load, require_encryption_key
 from imbi_worker.wiring.gateway import LANES, signer
 from imbi_worker.wiring.known_secrets import know_secrets
+
+_LOG = structlog.get_logger("imbi_worker.wiring")
 
 
 class SystemClock:
@@ -183,6 +187,8 @@ async def with_embedded(settings: Settings) -> AsyncIterator[Settings]:
         changes: dict[str, object] = {}
         if servers.redis_url is not None:
             changes["redis_url"] = servers.redis_url
+            hint = "for other commands meanwhile: set REDIS_URL to it, and the same signing key"
+            _LOG.info("embedded.started", redis=servers.redis_url, hint=hint)
         if servers.graph is not None:
             changes |= {
                 "neo4j_url": servers.graph.url,
