@@ -402,6 +402,20 @@ def test_init_containers_fill_the_plugins_volume() -> None:
         assert other["volumeMounts"] == [tmp, *second["volumeMounts"]]
 
 
+def test_certificates_reach_every_pod() -> None:
+    """The one of `helm test`, too: it talks to Redis like the others."""
+    documents = render(values_of("production"))
+    mount = {"name": "certificates", "mountPath": "/certificates", "readOnly": True}
+    volume = {"name": "certificates", "configMap": {"name": "internal-ca"}}
+    found = list(pods(documents))
+    assert len(found) == 3
+    for _, pod in found:
+        assert mount in pod["containers"][0]["volumeMounts"]
+        assert volume in pod["volumes"]
+        told = environment(documents, pod)
+        assert told["IMBI_WORKER_REDIS_CA_FILE"] == "/certificates/ca.crt"
+
+
 def test_pods_are_spread_unless_the_operator_says_otherwise() -> None:
     """Over nodes and zones; an empty list takes that away."""
 

@@ -52,7 +52,10 @@ priorityClassName: {{ . }}
 
 {{- define "imbi-worker.mounts" -}}
 - {name: tmp, mountPath: /tmp}
-{{- if .root.Values.pluginsVolume }}
+{{- if .root.Values.certificatesVolume }}
+- {name: certificates, mountPath: /certificates, readOnly: true}
+{{- end }}
+{{- if and .root.Values.pluginsVolume (ne .component "check") }}
 - {name: plugins, mountPath: /plugins, readOnly: true}
 {{- end }}
 {{- with .part.extraVolumeMounts }}
@@ -63,9 +66,13 @@ priorityClassName: {{ . }}
 {{- define "imbi-worker.volumes" -}}
 - name: tmp
   emptyDir: {sizeLimit: 64Mi}
-{{- with .root.Values.pluginsVolume }}
-- name: plugins
+{{- with .root.Values.certificatesVolume }}
+- name: certificates
   {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- if and .root.Values.pluginsVolume (ne .component "check") }}
+- name: plugins
+  {{- toYaml .root.Values.pluginsVolume | nindent 2 }}
 {{- end }}
 {{- with .part.extraVolumes }}
 {{ toYaml . }}
