@@ -77,10 +77,14 @@ def _firing() -> Json:
         "datasource": _SOURCE,
         "enable": True,
         "iconColor": "red",
-        "expr": f'ALERTS{{alertname=~"Imbi.+", alertstate="firing", {WORKER}}}',
+        "target": {
+            "refId": "Anno",
+            "datasource": _SOURCE,
+            "expr": f'ALERTS{{alertname=~"Imbi.+", alertstate="firing", {WORKER}}}',
+            "interval": "60s",
+        },
         "titleFormat": "{{alertname}}",
         "textFormat": "{{job}} {{queue}} {{plugin}}",
-        "step": "60s",
     }
 
 
@@ -161,7 +165,12 @@ _LOOKS: Final[Mapping[Kind, Json]] = {
     },
     "timeseries": {
         "options": {
-            "legend": {"displayMode": "list", "placement": "bottom", "showLegend": True},
+            "legend": {
+                "displayMode": "list",
+                "placement": "bottom",
+                "showLegend": True,
+                "calcs": [],
+            },
             "tooltip": {"mode": "multi", "sort": "desc"},
         }
     },

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -139,11 +140,56 @@ def test_every_metric_is_looked_at() -> None:
     assert seen == {metric.name for metric in metrics.ALL}
 
 
+@pytest.mark.needs_deploy_tools
+def test_grafanas_own_types_take_it(node_modules: Path) -> None:
+    """As a whole, and each panel by the types of its kind."""
+    assert judged(DASHBOARD, node_modules) == []
+
+
+@pytest.mark.needs_deploy_tools
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        (("schemaVersion",), "39"),
+        (("colour",), "red"),
+        (("panels", 1, "options", "colourMode"), "value"),
+        (("panels", 1, "fieldConfig", "defaults", "thresholds", "mode"), "rather"),
+        (("panels", 7, "fieldConfig", "defaults", "custom", "showPoints"), "seldom"),
+        (("panels", 7, "targets", 0, "expression"), "up"),
+        (("templating", "list", 1, "refresh"), "often"),
+    ],
+)
+def test_what_grafana_does_not_know_is_seen(
+    place: tuple[str | int, ...], value: str, node_modules: Path
+) -> None:
+    """Or the test above would prove nothing."""
+    broken = deepcopy(DASHBOARD)
+    part: Any = broken
+    for step in place[:-1]:
+        part = part[step]
+    part[place[-1]] = value
+    assert judged(broken, node_modules) != []
+
+
+def judged(dashboard: dict[str, Any], node_modules: Path) -> list[str]:
+    """What Grafana's types have against *dashboard*."""
+    script = Path(__file__).with_name("grafana.mjs").read_text(encoding="utf-8")
+    said = subprocess.run(  # noqa: S603 - our own words
+        ["node", "--input-type=module", "--eval", script],  # noqa: S607 - whichever Node.js is at hand
+        check=True,
+        capture_output=True,
+        text=True,
+        input=json.dumps(dashboard),
+        cwd=node_modules.parent,
+    )
+    return [str(one) for one in json.loads(said.stdout)]
+
+
 def test_alerts_that_fire_are_marked_on_every_graph() -> None:
     """By the series that Prometheus itself keeps of them."""
     (mark,) = DASHBOARD["annotations"]["list"]
     assert mark["datasource"] == SOURCE
-    (selector,) = selectors(filled_in(mark["expr"]))
+    (selector,) = selectors(filled_in(mark["target"]["expr"]))
     assert selector.name == "ALERTS"
     chosen = {one.name: one.value for one in selector.matchers.matchers}
     assert chosen["alertname"] == "Imbi.+"
