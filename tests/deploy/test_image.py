@@ -17,6 +17,7 @@ ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
 DOCKERFILE = ROOT / "deploy/Dockerfile"
 SCRIPTS = [
+    ROOT / "deploy/compose/make-secrets",
     ROOT / "deploy/image/build",
     ROOT / "deploy/image/stand-in-base",
     ROOT / "requirements/compile",
