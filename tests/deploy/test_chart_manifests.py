@@ -315,6 +315,17 @@ def test_each_queue_has_its_own_redis_and_settings() -> None:
     assert len(dashboards) == 2
 
 
+def test_the_dashboard_may_have_a_redis_user_of_its_own() -> None:
+    """By a key of its own in the same Secret; workers keep theirs."""
+    values = merged(values_of("smallest"), {"dashboard": {"redisUrlKey": "REDIS_URL_DASHBOARD"}})
+    found = {}
+    for one in of_kind(render(values), "Deployment"):
+        (container,) = one["spec"]["template"]["spec"]["containers"]
+        env = {entry["name"]: entry for entry in container["env"]}
+        found[container["name"]] = env["REDIS_URL"]["valueFrom"]["secretKeyRef"]["key"]
+    assert found == {"worker": "REDIS_URL", "dashboard": "REDIS_URL_DASHBOARD"}
+
+
 def _names(documents: list[Document], kind: str) -> list[str]:
     return [one["metadata"]["name"] for one in of_kind(documents, kind)]
 

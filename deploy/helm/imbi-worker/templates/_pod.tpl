@@ -86,7 +86,7 @@ priorityClassName: {{ . }}
 {{- end -}}
 
 {{- define "imbi-worker.redisVariable" -}}
-{{- include "imbi-worker.secretVariable" (dict "secret" (include "imbi-worker.secret" .) "name" "REDIS_URL" "key" .q.redisUrlKey) -}}
+{{- include "imbi-worker.secretVariable" (dict "secret" (include "imbi-worker.secret" .) "name" "REDIS_URL" "key" (get .part "redisUrlKey" | default .q.redisUrlKey)) -}}
 {{- end -}}
 
 {{/* Who signs replays, or checks jobs. */}}
