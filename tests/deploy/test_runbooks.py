@@ -6,7 +6,11 @@ from pathlib import Path
 
 import pytest
 import typer
+import yaml
+from charts import pods, render, values_of
 from exported import series
+from expressions import grouping
+from test_alerts import ALERTS
 
 from imbi_sdk.attempt import DeathReason
 from imbi_worker.cli.program import NOUNS, VERBS, load_command
@@ -94,6 +98,29 @@ def test_metrics_settings_and_log_lines_of_a_page_exist(page: Path) -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     for setting in re.findall(r"IMBI_\w+|NEO4J_\w+", text):
         assert f"`{setting}`" in readme, setting
+
+
+def test_what_alertmanager_may_leave_untold_are_alerts_with_these_labels() -> None:
+    """Of its source and its target alike, or it would leave nothing untold."""
+    text = text_of(ROOT / "docs" / "runbooks" / "README.md")
+    (block,) = re.findall(r"^```yaml\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    rules = yaml.safe_load(block)["inhibit_rules"]
+    assert rules
+    for rule in rules:
+        matchers = " ".join((*rule["source_matchers"], *rule["target_matchers"]))
+        for alert in re.findall(r"Imbi\w+", matchers):
+            kept = grouping(ALERTS[alert]["expr"])
+            assert set(rule["equal"]) <= kept, alert
+
+
+def test_pods_that_kubectl_is_to_find_are_there() -> None:
+    """By the labels of the chart."""
+    found = [labels for labels, _ in pods(render(values_of("production")))]
+    selectors = {one for page in PAGES for one in re.findall(r"-l (\S+)", text_of(page))}
+    assert selectors
+    for selector in selectors:
+        wanted = dict(part.split("=") for part in selector.split(","))
+        assert any(wanted.items() <= labels.items() for labels in found), selector
 
 
 def test_every_reason_a_job_can_die_of_has_its_line() -> None:
