@@ -1,5 +1,7 @@
 """The pages of a running dashboard: what an operator sees, and what nobody may put there."""
 
+import html
+import json
 from html.parser import HTMLParser
 
 import pytest
@@ -103,6 +105,8 @@ def test_a_filter_that_cannot_be_read_is_a_page_with_a_caret(board: Board) -> No
     """The caret stands under the place."""
     answer = board.get("/jobs?filter=state:dad")
     assert answer.status == 400
+    assert 'value="state:dad"' in answer.text
+    assert "/deliveries" in Page(answer.text).links
     assert "  state:dad\n        ^^^" in answer.text
 
 
@@ -123,3 +127,24 @@ def test_an_event_is_shown_to_operators_only(board: Board, station: Station, can
 def test_a_page_stays_fresh_only_when_asked(board: Board, path: str) -> None:
     """Without a script: it asks to be loaded again."""
     assert ('http-equiv="refresh"' in board.get(path).text) is ("refresh=5" in path)
+
+
+def test_what_an_action_logged_stands_with_its_attempt(board: Board, station: Station) -> None:
+    """The last lines, and how many were not kept; markup of theirs is text."""
+    (job,) = station.enqueue("github#sync")
+    lines = [[1_764_000_000_000, "warning", "github", HOSTILE], [0, "info", "stdout", "printed"]]
+    record = {"n": 1, "outcome": "dead", "worker": "w", "lines": lines, "lines_left_out": 1_200}
+    station.end(station.claim(), "dead", reason="r", status="failed", record=json.dumps(record))
+    text = board.get(f"/jobs/{job}").text
+    Page(text)
+    assert "Log of attempt 1.1" in text
+    assert "2025-11-24 16:00:00Z" in text
+    assert html.escape(HOSTILE) in text
+    assert "1,200 earlier lines were not kept." in text
+
+
+@pytest.mark.parametrize("path", ["/nowhere", "/jobs/nope", "/jobs?cursor=elsewhere:1"])
+def test_from_every_problem_a_way_leads_on(board: Board, path: str) -> None:
+    """To every other page."""
+    page = Page(board.get(path).text)
+    assert {"/", "/jobs", "/dead", "/audit"} <= {*page.links}

@@ -17,7 +17,7 @@ from imbi_worker.dashboard.api import Api
 from imbi_worker.dashboard.catalogue import ENDPOINTS, TAILS
 from imbi_worker.dashboard.desk import Desk
 from imbi_worker.dashboard.openapi import PREFIX
-from imbi_worker.dashboard.pages import Pages, frame
+from imbi_worker.dashboard.pages import Pages, trouble
 from imbi_worker.dashboard.problems import Problem
 from imbi_worker.operations.errors import OperationError, operation_errors
 from imbi_worker.queue.inspection.reading import redis_errors
@@ -68,7 +68,7 @@ def _probes(desk: Desk) -> list[Route]:
 
 def _respond(request: Request, problem: Problem) -> Response:
     is_for_people = not request.url.path.startswith(("/api/", "/livez", "/readyz"))
-    return frame.problem_page(request, problem) if is_for_people else problems.response(problem)
+    return trouble.problem_page(request, problem) if is_for_people else problems.response(problem)
 
 
 async def _on_problem(request: Request, error: Exception) -> Response:
@@ -85,7 +85,7 @@ async def _on_http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - Starlette looked it up by its class
     kind = {404: "not-found", 405: "method-not-allowed"}.get(error.status_code, "invalid-input")
     told = "There is no such page." if kind == "not-found" else f"{error.detail}."
-    hint = f"See {PREFIX}/openapi.json." if kind == "not-found" else ""
+    hint = f"The API is described at {PREFIX}/openapi.json." if kind == "not-found" else ""
     return _respond(request, Problem(kind, error.status_code, told, hint, error.headers))
 
 

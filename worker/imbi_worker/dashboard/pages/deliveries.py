@@ -30,7 +30,10 @@ async def show_list(view: View, asked: DeliveriesQuestion) -> tuple[str, Content
             parts.when(one.received),
             len(one.jobs),
             one.open,
-            [(parts.state(name), f" {count:,} ") for name, count in _counts(one.jobs.values())],
+            [
+                tag("span", parts.state(name), f" {count:,}", class_="count")
+                for name, count in _counts(one.jobs.values())
+            ],
         )
         for one in found.items
     ]
@@ -53,12 +56,18 @@ async def show_one(view: View, asked: DeliveryQuestion) -> tuple[str, Content]:
         parts.facts(
             [
                 ("delivery", tag("code", found.delivery)),
-                ("received", parts.when(found.received)),
+                ("received", parts.moment_of(found.received)),
                 ("open", f"{found.open:,} of {_jobs(found):,} jobs"),
                 ("no longer known", gone),
             ]
         ),
-        parts.table("Projects and rules", headers, rows, empty="None of its jobs is known."),
+        parts.table(
+            "Projects and rules",
+            headers,
+            rows,
+            empty="None of its jobs is known.",
+            is_matrix=True,
+        ),
     )
 
 

@@ -1,4 +1,4 @@
-"""What every page has: head, navigation, and the page that says what went wrong.
+"""What every page has: head and navigation.
 
 Pages work without a script, and there is none: a page that should stay fresh asks to be
 loaded again.
@@ -9,13 +9,11 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote, urlencode
 
-from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from imbi_worker.dashboard.access import Person
 from imbi_worker.dashboard.desk import Desk
 from imbi_worker.dashboard.markup import Content, Tag, document, tag
-from imbi_worker.dashboard.problems import Problem
 
 NAVIGATION: Final = {
     "/": "Overview",
@@ -67,11 +65,11 @@ def page(view: View, title: str, *content: Content) -> Response:
         document(
             tag(
                 "html",
-                _head(f"{title} · imbi-worker", view.root, refreshes=view.is_fresh),
+                head(f"{title} · imbi-worker", view.root, refreshes=view.is_fresh),
                 tag(
                     "body",
                     tag("a", "To the content", href="#content", class_="skip"),
-                    _header(view),
+                    header(view.root, view.path, f"{view.by.name}, {view.by.role}"),
                     tag("main", heading, *content, id="content"),
                 ),
                 lang="en",
@@ -80,30 +78,7 @@ def page(view: View, title: str, *content: Content) -> Response:
     )
 
 
-def problem_page(request: Request, problem: Problem) -> Response:
-    """What went wrong; a filter's caret stands under its place."""
-    root = request.scope.get("root_path", "")
-    content = (
-        tag("h1", str(problem.status), " ", problem.title),
-        tag("pre", problem.detail),
-        tag("p", problem.hint) if problem.hint else None,
-        tag("p", tag("a", "To the overview", href=f"{root}/")),
-    )
-    return HTMLResponse(
-        document(
-            tag(
-                "html",
-                _head(f"{problem.status} · imbi-worker", root, refreshes=problem.status == 503),  # noqa: PLR2004 - HTTP's number
-                tag("body", tag("main", *content, id="content")),
-                lang="en",
-            )
-        ),
-        problem.status,
-        dict(problem.headers),
-    )
-
-
-def _head(title: str, root: str, *, refreshes: bool) -> Tag:
+def head(title: str, root: str, *, refreshes: bool) -> Tag:
     return tag(
         "head",
         tag("meta", charset="utf-8"),
@@ -115,18 +90,18 @@ def _head(title: str, root: str, *, refreshes: bool) -> Tag:
     )
 
 
-def _header(view: View) -> Tag:
-    here = "/" + view.path.strip("/").partition("/")[0]
+def header(root: str, path: str, who: str | None = None) -> Tag:
+    """The way to every page, with the place of *path* marked."""
+    here = "/" + path.strip("/").partition("/")[0]
     places = [
-        tag("li", view.link(path, name, aria_current="page" if path == here else None))
-        for path, name in NAVIGATION.items()
+        tag("li", tag("a", name, href=f"{root}{one}", aria_current="page" if one == here else None))
+        for one, name in NAVIGATION.items()
     ]
-    who = f"{view.by.name}, {view.by.role}"
     return tag(
         "header",
         tag("p", "imbi-worker", class_="brand"),
         tag("nav", tag("ul", places), aria_label="Pages"),
-        tag("p", who, class_="who"),
+        tag("p", who, class_="who") if who else None,
     )
 
 

@@ -14,7 +14,7 @@ from imbi_worker.dashboard.problems import Problem
 from imbi_worker.operations.explanation import explain
 from imbi_worker.operations.filters import parse_filter
 from imbi_worker.operations.jobs import JobReport, list_jobs, show_job
-from imbi_worker.operations.wording import one_line, reason
+from imbi_worker.operations.wording import counted, one_line, reason
 from imbi_worker.queue.inspection.views import AttemptView, JobView, State
 
 Refresh = Annotated[str, Field(pattern="^5?$")]
@@ -78,6 +78,7 @@ async def show_one(view: View, asked: JobPageQuestion) -> tuple[str, Content]:
         tag("p", parts.state(why.state), ": " if why.text else "", why.text, class_="why"),
         parts.facts(_facts(view, report.job)),
         _attempts(report.attempts),
+        [_lines(one) for one in report.attempts if one.lines],
         _given(view, report, can_show_event=may_see_event and not asked.event),
         [tag("p", note, class_="note") for note in report.notes],
         parts.commands(*_commands(report.job)),
@@ -106,9 +107,9 @@ def _facts(view: View, job: JobView) -> Sequence[tuple[str, Content]]:
         ("attempts", f"{job.attempts} in run {job.run}"),
         ("crashes", str(job.crashes) if job.crashes else ""),
         ("reported as", job.reported_as),
-        ("enqueued", parts.when(job.enqueued)),
-        ("started", parts.when(job.started)),
-        ("ended", parts.when(job.ended)),
+        ("enqueued", parts.moment_of(job.enqueued)),
+        ("started", parts.moment_of(job.started)),
+        ("ended", parts.moment_of(job.ended)),
         ("worker", job.worker),
         ("replayed by", job.replayed_by),
         ("cancelled by", job.cancelled_by),
@@ -130,6 +131,22 @@ def _attempts(attempts: Sequence[AttemptView]) -> Tag:
     ]
     headers = ("Run.No", "Outcome", "Ended", "Took", "Retry in", "Worker", "Error")
     return parts.table("Attempts", headers, rows, empty="None has ended yet.")
+
+
+def _lines(attempt: AttemptView) -> Tag:
+    """What its action logged, the last of it."""
+    caption = f"Log of attempt {attempt.run}.{attempt.number}"
+    rows = [
+        (parts.stamp(line.at) if line.at else None, line.level, tag("code", line.logger), line.text)
+        for line in attempt.lines
+    ]
+    left = attempt.lines_left_out
+    more = f"{counted(left, 'earlier line')} {'was' if left == 1 else 'were'} not kept."
+    return tag(
+        "section",
+        parts.table(caption, ("At", "Level", "Logger", "Line"), rows, empty=""),
+        tag("p", more, class_="note") if left else None,
+    )
 
 
 def _given(view: View, report: JobReport, *, can_show_event: bool) -> Content:

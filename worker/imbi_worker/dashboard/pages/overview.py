@@ -8,7 +8,6 @@ from imbi_worker.dashboard.markup import Content, Tag, tag
 from imbi_worker.dashboard.pages import dead, parts
 from imbi_worker.dashboard.pages.frame import View
 from imbi_worker.dashboard.pages.jobs import Refresh
-from imbi_worker.operations.json_form import moment
 from imbi_worker.operations.status import PluginStatus, RunningJob, Status, status
 from imbi_worker.operations.wording import counted, one_line, span
 from imbi_worker.queue.inspection.views import HoldView
@@ -24,7 +23,10 @@ class OverviewQuestion(Question):
 async def show(view: View, _asked: OverviewQuestion) -> tuple[str, Content]:
     found = await status(view.desk.inspection, limit=_SHOWN, timeout_of=view.desk.timeout_of)
     return "Overview", (
-        [tag("p", text, class_="warning", role="status") for text in _warnings(view, found)],
+        [
+            tag("p", parts.told(text), class_="warning", role="status")
+            for text in _warnings(view, found)
+        ],
         _figures(view, found),
         _running(view, found),
         _failures(view, found),
@@ -44,7 +46,7 @@ def _warnings(view: View, found: Status) -> Sequence[str]:
 
 
 def _held(hold: HoldView) -> str:
-    ends = f"until {moment(hold.until)}" if hold.until else "until it is removed"
+    ends = f"until {parts.stamp(hold.until)}" if hold.until else "until it is removed"
     by = f" by {hold.actor}" if hold.actor else ""
     why = f": {hold.reason}" if hold.reason else ""
     return f"{hold.scope} is held {ends}{by}{why}. Parked: {hold.parked:,}."

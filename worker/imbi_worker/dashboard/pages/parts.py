@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from imbi_worker.dashboard.markup import Content, Tag, tag
@@ -35,11 +35,12 @@ def table(
     *,
     empty: str,
     is_alone: bool = False,
+    is_matrix: bool = False,
 ) -> Tag:
     """A table; *empty* is said where there are no rows.
 
-    On a narrow screen each row stands as a block, with its headers in it. One that *is_alone*
-    on its page has the page's heading.
+    On a narrow screen each row stands as a block, with its headers in it; those of a matrix
+    are long. One that *is_alone* on its page has the page's heading.
     """
     heading = None if is_alone else tag("h2", caption)
     body = [
@@ -48,8 +49,9 @@ def table(
     ]
     if not body:
         return tag("section", heading, tag("p", empty, class_="empty"))
+    kind = "matrix" if is_matrix else None
     head = tag("thead", tag("tr", [tag("th", one, scope="col") for one in headers]))
-    content = tag("table", head, tag("tbody", body), aria_label=caption)
+    content = tag("table", head, tag("tbody", body), aria_label=caption, class_=kind)
     return tag("section", heading, tag("div", content, class_="scrolls", tabindex="0"))
 
 
@@ -74,6 +76,23 @@ def when(at: datetime | None) -> Tag | None:
     return None if at is None else tag("time", age(at), datetime=moment(at), title=moment(at))
 
 
+def stamp(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%SZ}"
+
+
+def moment_of(at: datetime | None) -> Content:
+    """The moment, and how long ago that is: for a page that has room for both."""
+    if at is None:
+        return None
+    return tag("time", stamp(at), datetime=moment(at)), tag("span", f" ({age(at)})", class_="note")
+
+
+def told(text: str) -> Content:
+    """A sentence, with what stands between backticks as code."""
+    pieces = text.split("`")
+    return [tag("code", one) if nth % 2 else one for nth, one in enumerate(pieces)]
+
+
 def short(view: View, job: str, *, below: str = "/jobs") -> Tag:
     """A job's id, cut: the link leads to the whole of it."""
     shown = job if len(job) <= _SHORT else f"{job[:_SHORT]}…"
@@ -95,7 +114,8 @@ def commands(*lines: str) -> Tag:
     return tag("section", tag("h2", "To change it"), tag("pre", text, class_="commands"))
 
 
-def search(wanted: str) -> Tag:
+def search(wanted: str, *, action: str | None = None) -> Tag:
+    """The filter, asked for at *action*; without it at the page's own address."""
     field = tag(
         "input",
         type="search",
@@ -108,7 +128,8 @@ def search(wanted: str) -> Tag:
         spellcheck="false",
     )
     label = tag("label", "Filter", for_="filter")
-    return tag("form", label, field, tag("button", "Show"), method="get", role="search")
+    button = tag("button", "Show")
+    return tag("form", label, field, button, method="get", role="search", action=action)
 
 
 def more(view: View, found: Page[Any]) -> Tag | None:
