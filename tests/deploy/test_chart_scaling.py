@@ -73,16 +73,17 @@ def test_nothing_counts_jobs_that_only_wait(case: str) -> None:
     assert kinds <= {"metrics-api", "prometheus"}
 
 
-def test_the_target_is_what_a_worker_runs_at_once() -> None:
-    """The default of IMBI_WORKER_CONCURRENCY, what it is set to, or what the operator says."""
+def test_the_next_pod_comes_before_the_last_slot_is_taken() -> None:
+    """At 70 % of IMBI_WORKER_CONCURRENCY, as docs/scaling.md reckons, or where one says."""
 
     def target(changes: dict[str, object]) -> str:
         values = merged(values_of("smallest"), {"autoscaling": {"kind": "keda"}})
         (scaled,) = of_kind(render(merged(values, changes)), "ScaledObject")
         return str(scaled["spec"]["triggers"][0]["metadata"]["targetValue"])
 
-    assert target({}) == "100"
-    assert target({"settings": {"IMBI_WORKER_CONCURRENCY": 40}}) == "40"
+    assert target({}) == "70"
+    assert target({"settings": {"IMBI_WORKER_CONCURRENCY": 40}}) == "28"
+    assert target({"settings": {"IMBI_WORKER_CONCURRENCY": 1}}) == "1"
     assert target({"autoscaling": {"target": 25}}) == "25"
 
 

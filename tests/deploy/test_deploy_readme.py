@@ -74,6 +74,7 @@ def test_the_commands_it_names_exist() -> None:
     """Those of imbi-worker, down to the last group; what follows a command are its arguments."""
     named = re.findall(r"(?:-- |`)imbi-worker ([a-z]+(?: [a-z]+)*)", README)
     assert {"doctor", "graph schema", "credentials rotate", "jobs why"} <= set(named)
+    assert any(words.startswith("tokens new") for words in named)
     for words in named:
         command: Any = typer.main.get_command(app)
         for word in words.split():
