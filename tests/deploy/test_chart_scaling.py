@@ -62,6 +62,15 @@ def test_keda_asks_prometheus_for_what_workers_export() -> None:
     assert wanted["queue"] == told["IMBI_WORKER_QUEUE"]
 
 
+def test_another_query_can_be_asked() -> None:
+    """Where another scrape than the chart's PodMonitor names labels otherwise."""
+    prometheus = {"serverAddress": "http://prometheus:9090", "query": "max(my_load)"}
+    scaling = {"kind": "keda", "keda": {"trigger": "prometheus", "prometheus": prometheus}}
+    documents = render(merged(values_of("smallest"), {"autoscaling": scaling}))
+    (scaled,) = of_kind(documents, "ScaledObject")
+    assert scaled["spec"]["triggers"][0]["metadata"]["query"] == "max(my_load)"
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_nothing_counts_jobs_that_only_wait(case: str) -> None:
     """The length of the queue holds what waits for its lane or a retry: no trigger reads it."""
