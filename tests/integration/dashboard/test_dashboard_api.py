@@ -211,3 +211,11 @@ def test_no_answer_tells_a_secret(board: Board, station: Station, name: str, can
     assert answer.status in {200, 404}, answer.text
     assert canary not in answer.text
     assert canary not in board.log.read_text()
+
+
+def test_a_doctor_looks_at_redis_workers_and_plugins(board: Board, station: Station) -> None:
+    """Each finding that is not well says what to do."""
+    station.beat()
+    found = board.get(f"{API}/doctor").json
+    assert {"Redis", "Redis role", "workers", "plugins"} <= {one["check"] for one in found}
+    assert all(one["hint"] for one in found if one["status"] != "ok")

@@ -2,16 +2,21 @@
 
 import asyncio
 import json
+import os
+import signal
 import socket
 import time
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import redis as sync_redis
 from probe import JOURNAL
 from room import Room
-from watched import watched
+from watched import Watched, watched
 
+from imbi_worker.embedded import Valkey
 from imbi_worker.observability import ListenError, listen_at
 from imbi_worker.probes import Heartbeat
 from waiting import until
@@ -147,3 +152,52 @@ def test_an_address_that_is_not_ours_says_what_to_set() -> None:
     for host in ("192.0.2.1", "no-such-host.invalid"):
         with pytest.raises(ListenError, match="IMBI_WORKER_METRICS_HOST"):
             listen_at(host, 0)
+
+
+@pytest.fixture
+async def fragile(valkey: Valkey) -> AsyncIterator[Room]:
+    """A room on a Redis of its own."""
+    room = Room(valkey.url)
+    yield room
+    await room.redis.aclose()
+
+
+@pytest.mark.parametrize("trouble", ["is gone", "hangs"])
+async def test_a_redis_that_is_away_makes_a_worker_unready_and_never_dead(
+    fragile: Room, valkey: Valkey, trouble: str
+) -> None:
+    """Restarting the fleet would not bring it back. One that hangs is given up after 5 s a call."""
+    async with watched(fragile, stall=timedelta(seconds=12)) as worker:
+        await until(lambda: is_ready(worker))
+        pid = server_pid(valkey)
+        if trouble == "hangs":
+            os.kill(pid, signal.SIGSTOP)
+        else:
+            valkey.kill()
+        try:
+            await until(lambda: is_unready(worker), 10)
+            over = time.monotonic() + 13
+            while time.monotonic() < over:
+                page = await worker.get("/livez")
+                assert page.status == 200, page.text
+                assert (await worker.get("/readyz")).status == 503
+                await asyncio.sleep(0.2)
+        finally:
+            if trouble == "hangs":
+                os.kill(pid, signal.SIGCONT)
+            else:
+                valkey.restart()
+        await until(lambda: is_ready(worker), 20)
+
+
+async def is_ready(worker: Watched) -> bool:
+    return (await worker.get("/readyz")).status == 200
+
+
+async def is_unready(worker: Watched) -> bool:
+    return not await is_ready(worker)
+
+
+def server_pid(valkey: Valkey) -> int:
+    with sync_redis.Redis.from_url(valkey.url) as client:
+        return int(client.info("server")["process_id"])

@@ -10,7 +10,8 @@ from imbi_worker.dashboard.access import Person
 from imbi_worker.dashboard.asking import PAGE, Cursor, Id, Limit, Question, whole
 from imbi_worker.dashboard.desk import Desk
 from imbi_worker.dashboard.endpoint import Endpoint, Entries, TailEndpoint
-from imbi_worker.operations import audit, deliveries, plugins
+from imbi_worker.operations import audit, checks, deliveries, doctor, plugins
+from imbi_worker.operations.checks import Finding
 from imbi_worker.operations.deliveries import Matrix
 from imbi_worker.operations.errors import operation_errors
 from imbi_worker.operations.plugins import PluginReport, PluginView
@@ -63,6 +64,17 @@ async def show_delivery(desk: Desk, _by: Person, asked: DeliveryQuestion) -> Mat
 async def list_workers(desk: Desk, _by: Person, _asked: Question) -> tuple[WorkerView, ...]:
     with operation_errors():
         return await desk.inspection.workers()
+
+
+async def examine(desk: Desk, _by: Person, _asked: Question) -> tuple[Finding, ...]:
+    """Keys and the graph are the workers' own: `imbi-worker doctor` beside one looks at them."""
+    return (
+        *await checks.redis_findings(desk.inspection),
+        *await doctor.pulse_findings(desk.inspection),
+        *await checks.worker_findings(desk.inspection),
+        *await doctor.fleet_findings(desk.inspection, desk.plugins),
+        *doctor.plugin_findings(desk.plugins),
+    )
 
 
 async def list_plugins(desk: Desk, _by: Person, _asked: Question) -> tuple[PluginView, ...]:
@@ -121,6 +133,13 @@ ENDPOINTS: Final[Sequence[Endpoint]] = (
         "The workers that were heard of in the last minutes.",
         list_workers,
         tuple[WorkerView, ...],
+    ),
+    Endpoint(
+        "GET",
+        "/doctor",
+        "What could be wrong with Redis, the workers and the plugins here, and what to do.",
+        examine,
+        tuple[Finding, ...],
     ),
     Endpoint(
         "GET",
