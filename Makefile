@@ -6,7 +6,7 @@ PY     := $(VENV)/bin/python
 PIP    := $(PY) -m pip --disable-pip-version-check --quiet
 SOURCES := pyproject.toml sdk/pyproject.toml
 
-.PHONY: demo test check bench chaos guarantees lock format test-neo4j test-deploy sbom licences clean
+.PHONY: demo test check bench chaos guarantees lock format test-neo4j test-deploy test-image sbom licences clean
 .DEFAULT_GOAL := help
 .PHONY: help
 help:
@@ -63,6 +63,10 @@ chaos: $(VENV)/.dev
 	PYTHONPATH=tests:tests/integration/queue $(PY) -m chaos \
 		--seconds $(or $(SECONDS),120) --workers $(or $(WORKERS),8) $(if $(SEED),--seed $(SEED)) \
 		$(if $(FSYNC),--fsync $(FSYNC)) $(ARGS)
+
+# The image, built by buildah on a base of Debian's packages, and a job's life in it; as root.
+test-image: $(VENV)/.dev
+	PYTHON=$(abspath $(PY)) tests/image/run $(ARGS)
 
 # What the image is made of: bills of materials into build/, and the page of licences.
 sbom: $(VENV)/.dev

@@ -1,4 +1,4 @@
-"""The image's recipe. Building it takes a network and a container tool: see deploy/README.md."""
+"""The image's recipe; `make test-image` builds it and runs it."""
 
 import json
 import re
@@ -21,6 +21,7 @@ SCRIPTS = [
     ROOT / "deploy/image/build",
     ROOT / "deploy/image/stand-in-base",
     ROOT / "requirements/compile",
+    ROOT / "tests/image/run",
 ]
 
 
