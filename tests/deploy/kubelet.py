@@ -59,12 +59,16 @@ class Pod:
     def log(self) -> str:
         return self._log.read_text(encoding="utf-8")
 
-    async def ready(self) -> None:
-        """Asks the probes as Kubernetes would: the startup probe first."""
-        for name in ("startupProbe", "livenessProbe", "readinessProbe"):
-            await until(lambda name=name: self._passes(name), 60)
+    async def alive(self) -> None:
+        """Asks the probes that restart a pod, as Kubernetes would: the startup probe first."""
+        for name in ("startupProbe", "livenessProbe"):
+            await until(lambda name=name: self.passes(name), 60)
 
-    def _passes(self, name: str) -> bool:
+    async def ready(self) -> None:
+        await self.alive()
+        await until(lambda: self.passes("readinessProbe"), 60)
+
+    def passes(self, name: str) -> bool:
         assert self._process.returncode is None, self.log()
         asked = self._container[name]["httpGet"]
         try:

@@ -91,6 +91,22 @@ async def test_a_fleet_comes_up_is_scaled_tested_and_goes(
         assert await check.ended(60) == 0, check.log()
 
 
+@pytest.mark.parametrize("component", ["worker", "dashboard"])
+async def test_a_redis_that_is_away_restarts_no_pod(
+    component: str, documents: list[Document], secret: dict[str, str], tmp_path: Path
+) -> None:
+    """One that starts meanwhile is alive and not ready; SIGTERM ends it in time."""
+    away = secret | {"REDIS_URL": f"redis://127.0.0.1:{_free_port()}/0"}
+    pod = Pod(documents, _of(documents, component), away, tmp_path)
+    await pod.start()
+    try:
+        await pod.alive()
+        assert not pod.passes("readinessProbe")
+        assert pod.passes("livenessProbe")
+    finally:
+        assert await pod.terminate() == 0, pod.log()
+
+
 async def test_helm_test_fails_where_no_worker_is(
     documents: list[Document], secret: dict[str, str], tmp_path: Path
 ) -> None:
