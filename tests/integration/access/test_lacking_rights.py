@@ -133,7 +133,7 @@ async def findings(guard: Guard, user: str) -> dict[str, Finding]:
 
 async def test_the_checks_tell_whose_rights_a_user_has(guard: Guard) -> None:
     """A role by its name; a viewer changes nothing, which is no failure."""
-    for user in ("imbi-worker", "imbi-operator", "admin"):
+    for user in ("imbi-worker", "imbi-operator", "imbi-gateway", "admin"):
         rights = (await findings(guard, user))["Redis rights"]
         assert rights.status == "ok"
         assert user == "admin" or user in rights.detail

@@ -9,6 +9,7 @@ from certificates import HOST, Authority
 from imbi_sdk.errors import GraphUnavailable
 from imbi_worker import wiring
 from imbi_worker.graph import GraphAddress, GraphMisconfigured, Neo4jGraph
+from imbi_worker.operations.checks import graph_finding
 from imbi_worker.settings import Settings
 from waiting import until
 
@@ -91,6 +92,22 @@ async def test_a_graph_behind_tls_is_not_read_without(settings: Settings) -> Non
         assert not await answers(store)
     finally:
         await store.close()
+
+
+async def test_a_graph_that_anybody_may_be_is_a_warning(settings: Settings) -> None:
+    """`check` says so of `+ssc`, and of no other way."""
+    assert settings.neo4j_url is not None
+    for security, status in (("+ssc", "warning"), ("+s", "ok")):
+        url = settings.neo4j_url.replace("neo4j+s", f"bolt{security}")
+        ca_file = settings.neo4j_ca_file if security == "+s" else None
+        graph = wiring.open_graph(
+            settings.model_copy(update={"neo4j_url": url, "neo4j_ca_file": ca_file})
+        )
+        try:
+            await until(lambda graph=graph: answers(graph), within=30)
+            assert (await graph_finding(graph)).status == status
+        finally:
+            await graph.close()
 
 
 def test_an_authority_for_an_address_that_asks_for_none_is_refused(settings: Settings) -> None:

@@ -27,6 +27,11 @@ class GraphAddress:
     database: str = "neo4j"
     ca_file: Path | None = None
 
+    @property
+    def trusts_anybody(self) -> bool:
+        """Whether it is encrypted, for whoever answers."""
+        return self.url.partition("://")[0].endswith("+ssc")
+
 
 @dataclass(frozen=True, slots=True)
 class GraphLimits:

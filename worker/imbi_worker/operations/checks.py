@@ -124,6 +124,11 @@ async def graph_finding(graph: Neo4jGraph) -> Finding:
             await graph.verify()
     except OperationError as error:
         return Finding("graph", "failed", error.message, error.hint)
+    if graph.connection.address.trusts_anybody:
+        hint = "Write +s, with NEO4J_CA_FILE for an authority of your own; +ssc is for trials."
+        return Finding(
+            "graph", "warning", "answers, but nobody asks who: NEO4J_URL says +ssc", hint
+        )
     return Finding("graph", "ok", "answers")
 
 
