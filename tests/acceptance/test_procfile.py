@@ -82,7 +82,8 @@ async def test_both_processes_run_side_by_side_and_end_well(stage: Stage, tmp_pa
         status, body = _status(port + STEP, f"/api/v1/jobs/{enqueued.jobs[0].id}")
         assert (status, json.loads(body)["job"]["state"]) == (200, "succeeded"), body
     finally:
-        process.send_signal(signal.SIGTERM)
+        if process.returncode is None:
+            process.send_signal(signal.SIGTERM)
         code = await asyncio.wait_for(process.wait(), 20)
 
     lines = log.read_text()

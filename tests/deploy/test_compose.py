@@ -194,6 +194,16 @@ def make_secrets(folder: Path, **environment: str) -> Path:
     return folder
 
 
+def test_the_page_names_what_is_made_and_what_listens(tmp_path: Path) -> None:
+    """Every secret it sends somebody to, and every port."""
+    page = (HERE / "README.md").read_text(encoding="utf-8")
+    made = {path.name for path in make_secrets(tmp_path / "secrets").iterdir()}
+    named = set(re.findall(r"secrets/(\w+)", page))
+    assert {"dashboard_token", "grafana_password", "redis_url_gateway"} <= named <= made
+    ports = {port.split(":")[1] for given in SERVICES.values() for port in given.get("ports", [])}
+    assert set(re.findall(r":(\d{4})\b(?= |,)", page)) == ports
+
+
 def _read(folder: Path, name: str) -> str:
     return (folder / name).read_text(encoding="utf-8")
 

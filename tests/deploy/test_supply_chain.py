@@ -1,6 +1,7 @@
 """What the image is made of: locks that agree, licences that are known, a bill that repeats."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +98,18 @@ def test_no_bill_of_an_environment_that_the_lock_does_not_describe(
     monkeypatch.setattr(lock, "LOCKS", tmp_path)
     with pytest.raises(sbom.WrongEnvironment, match=r"arq .* is installed, 0\.0\.1 is pinned"):
         sbom.bill("production", is_checked=False)
+
+
+def test_the_page_on_it_names_what_is_there() -> None:
+    """Its files, its locks and the verbs of make."""
+    root = lock.LOCKS.parent
+    text = (root / "deploy/supply_chain/README.md").read_text(encoding="utf-8")
+    named = re.findall(r"requirements/([\w-]+)\.txt", text)
+    assert set(BILLS.values()) <= set(named)
+    assert all((lock.LOCKS / f"{name}.txt").exists() for name in named)
+    assert {f"{name}.cdx.json" for name in BILLS} == set(re.findall(r"build/([\w.-]+json)", text))
+    makefile = (root / "Makefile").read_text(encoding="utf-8")
+    assert all(f"\n{verb}:" in makefile for verb in re.findall(r"`make ([\w-]+)`", text))
 
 
 def test_the_page_of_licences_is_that_of_the_locks() -> None:
