@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mappin
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from subprocess import CalledProcessError
 from typing import Final
 
 from cryptography.fernet import Fernet
@@ -44,6 +45,7 @@ from bench.measures import (
     stand_in,
     waiting_bytes,
 )
+from bench.operate import operate
 from bench.ours.plugin import PLUGIN_ID
 from bench.ours.producer import SIGNING_KEY
 from bench.report import show
@@ -92,7 +94,7 @@ class Run:
         """An engine that breaks loses its sample; the others go on, and the end tells."""
         try:
             yield
-        except (ChildFailed, TimeoutError) as error:
+        except (ChildFailed, CalledProcessError, TimeoutError) as error:
             self.failures.append(what)
             print(f"{what} failed: {error}", file=sys.stderr)
 
@@ -155,6 +157,11 @@ class Run:
             self.note("backlog/small_us", small)
             self.note("backlog/ratio", ratio)
 
+    async def operate(self) -> None:
+        with self._surviving("operate"):
+            for what, values in (await operate(self.stage, self.effort.waiting // 10)).items():
+                self.note(f"operate/{what}", *values)
+
 
 # Those that take minutes and give many values, or one that moves little, run once.
 REPEATED: Final[Mapping[str, Callable[[Run], Awaitable[None]]]] = {
@@ -169,6 +176,7 @@ ONCE: Final[Mapping[str, Callable[[Run], Awaitable[None]]]] = {
     "recovery": Run.recovery,
     "waiting": Run.waiting,
     "backlog": Run.backlog,
+    "operate": Run.operate,
 }
 
 

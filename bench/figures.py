@@ -79,6 +79,14 @@ PROMISED: Final = (
         "idle commands per second", key("footprint", WHOLE_PATH, "idle_commands"), "1/s", 2, 1.2
     ),
     _at_most("a waiting job beyond its body", "waiting/bytes", "bytes", 1_536, None),
+    _at_most("imbi-worker --help", "operate/help_ms", "ms", 300, 150),
+    _at_most("imbi-worker --version", "operate/version_ms", "ms", 300, 150),
+    _at_most("jobs why, 100,000 jobs", "operate/why_ms", "ms", 300, 250),
+    _at_most("status, 100,000 jobs", "operate/status_ms", "ms", 300, 250),
+    _at_most("status, its data alone", "operate/status_data_ms", "ms", 300, 20),
+    _at_most("dead list, 100,000 dead letters", "operate/dead_list_ms", "ms", 500, 300),
+    _at_most("dead groups, 100,000 dead letters", "operate/dead_groups_s", "s", 10, 4),
+    _at_most("dead groups, its memory", "operate/dead_groups_mb", "MB", 100, 60),
 )
 TOLD: Final = (
     *_told("no-op", "no-op", SHARED_EVENT, *PEERS, ARQ_DEFAULT, FLOOR),

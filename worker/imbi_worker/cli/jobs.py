@@ -6,8 +6,7 @@ from typing import Annotated
 import typer
 
 from imbi_sdk.attempt import Redactor
-from imbi_worker.cli import pages
-from imbi_worker.cli.controlling import Asked, carry_out
+from imbi_worker.cli import changes, pages
 from imbi_worker.cli.options import (
     AllMatching,
     Cursor,
@@ -127,8 +126,8 @@ def cancel(
     A running one ends once its worker has heard of it. Each lane goes on with its next job.
     """
     options = JobFilter(state, handler, project, delivery)
-    asked = Asked("cancel", words or (), options, all_matching, reason, dry_run, yes)
-    carry_out(asked, Output(as_json=as_json))
+    asked = changes.Asked("cancel", words or (), options, all_matching, reason, dry_run, yes)
+    changes.carry_out(asked, Output(as_json=as_json))
 
 
 @app.command("retry")
@@ -149,8 +148,8 @@ def retry(
     Never against the order of a lane, and never through a hold.
     """
     options = JobFilter(None, handler, project, delivery)
-    asked = Asked("run now", words or (), options, all_matching, reason, dry_run, yes)
-    carry_out(asked, Output(as_json=as_json))
+    asked = changes.Asked("run now", words or (), options, all_matching, reason, dry_run, yes)
+    changes.carry_out(asked, Output(as_json=as_json))
 
 
 @app.command("tail")

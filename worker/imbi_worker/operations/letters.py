@@ -21,8 +21,8 @@ from imbi_sdk.queue import ForeignJob, NewerWire, Signer, WireError
 from imbi_sdk.queue.signing import event_digest
 from imbi_sdk.queue.wire import decode
 from imbi_worker.operations.errors import Misconfigured, operation_errors
-from imbi_worker.operations.jobs import report
 from imbi_worker.operations.json_form import plain
+from imbi_worker.operations.reports import report
 from imbi_worker.queue.imports import ATTEMPT, FACTS, Letter
 from imbi_worker.queue.inspection.letters import WholeLetter
 from imbi_worker.queue.inspection.views import StoredJob

@@ -1,0 +1,3 @@
+from imbi_worker.operations.reports import report
+
+__all__ = ["report"]
