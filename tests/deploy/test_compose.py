@@ -98,6 +98,7 @@ def test_the_settings_are_read_as_they_stand(
         assert settings.redis_url is not None
         assert settings.redis_url.get_secret_value().endswith("@valkey:6379/0")
         assert len(settings.signing_keys) == 1
+        assert settings.actions_imbi_token is None, "there is no Imbi yet"
 
 
 def test_docker_waits_longer_than_the_drain() -> None:

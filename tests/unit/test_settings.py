@@ -117,6 +117,14 @@ def test_a_secret_may_stand_in_a_file(tmp_path: Path, monkeypatch: pytest.Monkey
     assert key.get_secret_value() == "a-key-from-a-file-0123"
 
 
+def test_an_empty_file_sets_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As an empty variable: there may be no token of Imbi's API, and its file all the same."""
+    file = tmp_path / "token"
+    file.write_text("\n")
+    monkeypatch.setenv("ACTIONS_IMBI_TOKEN_FILE", str(file))
+    assert Settings.load().actions_imbi_token is None
+
+
 def test_a_secret_from_two_places_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -301,8 +301,9 @@ def _from_files(environ: Mapping[str, str]) -> dict[str, str]:
             path = environ.get(f"{name}_FILE") if name in _SECRETS else None
             if path and environ.get(name):
                 raise SettingsError(f"{name} and {name}_FILE are both set: keep one of them")
-            if path:
-                values[field] = _read(name, path)
+            # An empty file sets as little as an empty variable.
+            if path and (text := _read(name, path)):
+                values[field] = text
     return values
 
 
