@@ -11,6 +11,7 @@ from imbi_sdk.queue import keys, without_lane
 from imbi_worker.queue.claims import Claim
 
 LEASE_MS = int(LEASE.total_seconds() * 1000)
+TWICE_CRASHED = {"crashes": "2", "attempts": "2", "started": "1"}
 
 
 async def test_a_claimed_job_comes_with_its_body_event_and_a_fresh_lease(desk: Desk) -> None:
@@ -561,3 +562,16 @@ async def test_a_repeated_claim_knows_no_wait(desk: Desk) -> None:
     await desk.redis.zadd(keys.QUEUE, {job: await desk.now() - 5_000})
     await desk.claim()
     assert [again.waited_ms for again in (await desk.claim_again()).jobs] == [0]
+
+
+async def test_a_job_that_crashed_twice_comes_alone(desk: Desk) -> None:
+    """Those before it come without it, those after it later."""
+    jobs = await desk.jobs(4)
+    await desk.redis.hset(f"{keys.JOB}{jobs[2]}", mapping=TWICE_CRASHED)
+    order = [id_.decode() for id_ in await desk.redis.zrange(keys.QUEUE, 0, -1)]
+    place = order.index(jobs[2])
+    claims = []
+    while (claim := await desk.claim()).jobs:
+        claims.append([job.id for job in claim.jobs])
+    before, after = order[:place], order[place + 1 :]
+    assert claims == [ids for ids in (before, [jobs[2]], after) if ids]

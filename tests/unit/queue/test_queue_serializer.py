@@ -85,7 +85,11 @@ def test_an_action_may_return_the_word_cancelled() -> None:
     assert result.result == "cancelled"
 
 
-@pytest.mark.parametrize("value", [b"x", {1, 2}, float("nan"), "\ud800", object()], ids=ascii)
+@pytest.mark.parametrize(
+    "value",
+    [b"x", {1, 2}, float("nan"), "\ud800", object()],
+    ids=["bytes", "set", "nan", "surrogate", "object"],
+)
 def test_what_is_no_json_is_refused(value: Any) -> None:
     """In arq's own error, at the client; nothing is written in another form."""
     with pytest.raises(SerializationError):

@@ -197,7 +197,11 @@ class ClaimLoop:
 
     async def _take(self, claim: Claim) -> None:
         for job in claim.jobs:
-            self._in_hand.start(job)
+            # Of a claim repeated after a lost reply: nothing is begun beside one that may end us.
+            if self._in_hand.has_exclusive:
+                self._in_hand.give_back(job)
+            else:
+                self._in_hand.start(job)
         self._in_hand.stop(claim.aborts, StopReason.CANCELLED)
         has_many = claim.left == "more" and len(claim.jobs) >= _CLAIM_AT_MOST
         many = max(_CLAIM_AT_MOST, min(_CLAIM_OF_MANY, self._limits.concurrency // 2))

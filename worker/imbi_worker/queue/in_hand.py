@@ -88,6 +88,7 @@ class JobsInHand:
         self._witness: Witness = witness or NoWitness()
         self._jobs: dict[str, _InHand] = {}
         self._alone: deque[_InHand] = deque()
+        self._exclusive: set[str] = set()
         self._bytes = 0
         self._unwritten = 0
         self._stubborn: set[asyncio.Task[Any]] = set()
@@ -109,8 +110,8 @@ class JobsInHand:
 
     @property
     def has_exclusive(self) -> bool:
-        """Whether a job that must run alone waits or runs: nothing else may be claimed."""
-        return bool(self._alone) or any(job.claimed.must_run_alone for job in self._jobs.values())
+        """Whether a job that must run alone waits or runs: nothing else may be claimed or begun."""
+        return bool(self._exclusive)
 
     @property
     def has_unfinished(self) -> bool:
@@ -153,6 +154,7 @@ class JobsInHand:
         self._bytes += claimed.size
         self._watchdog.hold(claimed.id, Lease(claimed.token, math.inf))
         if claimed.must_run_alone:
+            self._exclusive.add(claimed.id)
             self._alone.append(job)
             self._start_alone()
         else:
@@ -174,6 +176,8 @@ class JobsInHand:
             self._finisher.add(_under(claimed, held))
             return
         held.claimed = claimed
+        if claimed.must_run_alone:
+            self._exclusive.add(claimed.id)
         self._watchdog.hold(claimed.id, Lease(claimed.token, math.inf))
 
     def stop(self, ids: Iterable[str], reason: StopReason) -> None:
@@ -203,6 +207,7 @@ class JobsInHand:
 
     def _forget(self, id_: str) -> None:
         self._watchdog.drop(id_)
+        self._exclusive.discard(id_)
         job = self._jobs.pop(id_, None)
         if job is not None:
             self._bytes -= job.claimed.size

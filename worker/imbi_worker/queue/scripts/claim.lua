@@ -18,7 +18,8 @@
 --
 -- Guarantees: a claim repeated with its number returns the same jobs, so a lost
 -- reply loses none. Every due id that cannot run here leaves the due range: it is
--- looked at once for each reason and hides no other. A call that lay about while Redis
+-- looked at once for each reason and hides no other. A job with two crashes behind it comes
+-- alone, so that no other is held up beside it. A call that lay about while Redis
 -- stood still spares expired leases, too: their holders could not renew. A stock abort()
 -- that sets a score back makes nothing run early: the score is an index, the hash
 -- decides. A hash that lacks a field stops no claim: an error here would stop every
@@ -237,6 +238,11 @@ local function consider(id, due)
     if cannot_run(id, h) then
         return
     end
+    local is_alone = h.started ~= '' and (tonumber(h.crashes) or 0) > 1
+    if is_alone and taken > 0 then
+        left = 'more'
+        return
+    end
     local body = redis.call('GET', BODY .. id)
     if not body then
         redis.call('HINCRBY', 'imbi:counters', 'repairs:body', 1)
@@ -252,6 +258,9 @@ local function consider(id, due)
     bytes = bytes + size
     claimed[#claimed + 1] = id
     claimed[#claimed + 1] = lease_out(id, h, body, due)
+    if is_alone then
+        left = 'more'
+    end
 end
 
 local looked_at = 0
