@@ -94,3 +94,11 @@ def test_the_page_has_every_check_of_the_probes() -> None:
 VITALS = Vitals(
     0, 0, NOW, hears_redis=True, is_draining=False, graph_answers=True, running=1, slots=2
 )
+
+
+def test_every_repair_that_a_script_counts_is_told() -> None:
+    """A kind that the table lacks would be mended in silence."""
+    scripts = Path(__file__).parents[3] / "worker" / "imbi_worker" / "queue" / "scripts"
+    text = "".join(path.read_text(encoding="utf-8") for path in scripts.glob("*.lua"))
+    kinds = re.findall(r"repaired\('(\w+)'\)|'repairs:(\w+)'", text)
+    assert {a or b for a, b in kinds} == set(metrics.REPAIRS)
