@@ -88,6 +88,16 @@ def test_every_alert_has_cases_in_which_it_fires_and_in_which_it_is_silent() -> 
         assert set(fires) == {True, False}, alert
 
 
+def test_the_examples_of_the_page_of_metrics_ask_for_what_is_exported() -> None:
+    """Each line of its block is an expression with a remark."""
+    page = (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"^```\n(.*?imbi_.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    examples = [line.partition("#")[0].strip() for line in block.splitlines()]
+    assert examples
+    for example in examples:
+        assert list(unknown(example, EXPORTED)) == []
+
+
 def test_dead_letters_are_said_to_be_many_before_any_is_thrown_away() -> None:
     """At nine tenths of what the janitor keeps."""
     kept, expression = Retention(), ALERTS["ImbiDeadLettersNearLimit"]["expr"]
