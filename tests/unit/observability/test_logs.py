@@ -224,3 +224,19 @@ def test_names_of_loggers_do_not_fill_the_memory(out: io.StringIO) -> None:
         structlog.get_logger(f"plugin.{nth}").info("hello")
     assert len(structlog.get_config()["logger_factory"]._made) <= 1_000
     assert lines(out)[-1]["logger"] == "plugin.1499"
+
+
+def test_no_word_of_ours_lets_a_plugins_secret_through(out: io.StringIO, canary: str) -> None:
+    """A plugin may use our events, our fields, and things that are no text at all."""
+    redactor = Redactor()
+    redactor.register([canary])
+    configure_logs(level="info", style="json", redactor=redactor, stream=out)
+    plugin = structlog.get_logger("plugin")
+    plugin.info("job.attempt.succeeded", outcome=canary, hint=canary, reason=canary)
+    plugin.info({"job.attempt.succeeded": canary}, next_retry_at=canary)
+    plugin.info(None, error=canary)
+    with structlog.contextvars.bound_contextvars(token=canary):
+        structlog.get_logger("imbi_worker.queue").info("job.attempt.succeeded", outcome="succeeded")
+    assert canary not in out.getvalue()
+    assert len(lines(out)) == 4
+    assert lines(out)[-1]["token"] == "***"

@@ -6,8 +6,9 @@ The redactor has seen whatever is written, and before a line is kept with its at
 import json
 import logging
 import time
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from importlib.metadata import version
+from types import MappingProxyType
 from typing import Any
 
 from pydantic_core import to_json
@@ -26,7 +27,10 @@ _TAKEN = _META | {"event", "timestamp", "level", "logger", "service", "version",
 _TAKEN |= {"exc_info", "stack_info", "stack"}
 _OF_EVERY_RECORD = frozenset({*vars(logging.makeLogRecord({})), "message", "asctime"})
 _LONGEST_NAME = 100
+_NO_JOB: Mapping[str, Any] = MappingProxyType({})
 _OUR_EVENTS = frozenset({*EVENTS.values(), STARTED})
+# What a line of an attempt's good end has.
+_WITHOUT_TEXTS = frozenset({"event", "timestamp", "level", "logger", "outcome", "duration_ms"})
 # Texts that every attempt has, which are worth no search.
 _OUR_WORDS = _OUR_EVENTS | {*EVENTS}
 _NOT_SHOWN = _META | {"event", "timestamp", "level", "logger"}
@@ -59,11 +63,12 @@ def naming_the_job(
     event: MutableMapping[str, Any],
 ) -> MutableMapping[str, Any]:
     """The job's own names, which are no secrets, come after the redactor: it costs 5 us a field."""
-    for name, value in JOB_FIELDS.get({}).items():
-        if event.get(name, value) != value:
+    fields = JOB_FIELDS.get(_NO_JOB)
+    for name in event.keys() & fields.keys():
+        if event[name] != fields[name]:
             # A plugin's own word for something else.
             event[f"extra_{name}"] = event[name]
-        event[name] = value
+    event.update(fields)
     return event
 
 
@@ -103,6 +108,9 @@ def redacting(redactor: Redactor) -> Processor:
         event: MutableMapping[str, Any],
     ) -> MutableMapping[str, Any]:
         is_ours = str(event.get("logger", "")).startswith(_OUR_LOGGERS)
+        if is_ours and event["event"] in _OUR_EVENTS and event.keys() <= _WITHOUT_TEXTS:
+            # A success, say: there is nothing in it but our own words and numbers.
+            return event
         for name, value in tuple(event.items()):
             # A hint of ours names settings, which look like a secret's name.
             if name in _OURS or (is_ours and name == "hint"):
