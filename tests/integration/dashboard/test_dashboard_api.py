@@ -219,3 +219,43 @@ def test_a_doctor_looks_at_redis_workers_and_plugins(board: Board, station: Stat
     found = board.get(f"{API}/doctor").json
     assert {"Redis", "Redis role", "workers", "plugins"} <= {one["check"] for one in found}
     assert all(one["hint"] for one in found if one["status"] != "ok")
+
+
+WISHES: dict[str, dict[str, Any]] = {
+    "cancel_jobs": {"jobs": ["{waiting}"]},
+    "run_jobs_now": {"jobs": ["{retrying}"]},
+    "replay_dead_letters": {"jobs": ["{dead}"]},
+    "discard_dead_letters": {"jobs": ["{dead}"]},
+    "add_hold": {"scope": "plugin:42", "lasts": "1h"},
+    "remove_hold": {"scope": "handler:demo#work"},
+    "pause_queue": {},
+    "resume_queue": {},
+}
+
+
+@pytest.mark.parametrize("name", [one.name for one in ENDPOINTS if one.method == "POST"])
+def test_every_change_stands_in_the_audit(board: Board, station: Station, name: str) -> None:
+    """Who, what, for which, how many, and why; a new endpoint goes into WISHES."""
+    (dead,) = station.enqueue("github#sync", delivery="d-1")
+    station.bury()
+    (retrying,) = station.enqueue("github#sync", delivery="d-2", projects=["p-2"])
+    station.end(station.claim(), "retry", wait_ms=600_000, error="HTTP 503")
+    (waiting,) = station.enqueue("demo#work", delivery="d-3", projects=["p-3"])
+    for scope in ("queue", "handler:demo#work"):
+        if name in {"resume_queue", "remove_hold"}:
+            asked = {"scope": scope, "reason": "before"}
+            assert board.post(f"{API}/holds/add", asked).status == 200
+    (endpoint,) = [one for one in ENDPOINTS if one.name == name]
+    jobs = {"{dead}": dead, "{retrying}": retrying, "{waiting}": waiting}
+    wish = dict(WISHES[name])
+    if "jobs" in wish:
+        wish["jobs"] = [jobs[one] for one in wish["jobs"]]
+    before = len(audit(station))
+    answer = board.post(f"{API}{endpoint.path}", wish | {"reason": "as asked"}, Role.ADMIN)
+    assert answer.status == 200, answer.text
+    (entry,) = audit(station)[before:]
+    assert (entry["actor"], entry["reason"]) == ("admin-1@dashboard", "as asked")
+    assert entry["verb"]
+    assert entry["scope"]
+    if "jobs" in wish:
+        assert entry["count"] == "1"

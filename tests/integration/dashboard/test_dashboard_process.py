@@ -113,6 +113,7 @@ async def test_redis_that_is_away_is_a_problem_and_not_the_end(
         page = board.get("/")
         assert page.status == 503
         assert 'http-equiv="refresh"' in page.text
+        assert "asks again every 5 s" in page.text
         valkey.restart()
         await until(lambda: board.get("/readyz").status == 200)
         assert board.get("/").status == 200

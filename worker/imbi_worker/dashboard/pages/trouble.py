@@ -16,13 +16,15 @@ def problem_page(request: Request, problem: Problem) -> Response:
     Redis that is away may be back soon: then the page asks to be loaded again.
     """
     root = request.scope.get("root_path", "")
+    is_away = problem.status == HTTPStatus.SERVICE_UNAVAILABLE
+    again = f"This page asks again every {frame.REFRESH_SECONDS} s."
     content = (
         tag("h1", str(problem.status), " ", problem.title),
         tag("pre", problem.detail),
         tag("p", parts.told(problem.hint)) if problem.hint else None,
+        tag("p", again, role="status") if is_away else None,
         _mending(request, problem),
     )
-    is_away = problem.status == HTTPStatus.SERVICE_UNAVAILABLE
     return HTMLResponse(
         document(
             tag(
