@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from imbi_sdk.encryption import TokenEncryption
 from imbi_worker.cli.program import NOUNS, VERBS, app
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(400)
 COMMANDS: Final = [
     *VERBS,
     *(f"{noun} {verb}" for noun, (_, parts) in NOUNS.items() for verb in parts),
@@ -174,7 +174,7 @@ def ask(asked: list[str]) -> tuple[int, str]:
     if asked[0] in {"actions", "plugins", "bench"}:
         # What plugins say in any way, and logs of a worker: in a process of their own.
         done = subprocess.run(  # noqa: S603 - our own command
-            [COMMAND, *asked], capture_output=True, text=True, check=False, timeout=60
+            [COMMAND, *asked], capture_output=True, text=True, check=False, timeout=150
         )
         return done.returncode, done.stdout + done.stderr
     result = CliRunner().invoke(app, asked)

@@ -13,7 +13,7 @@ from imbi_worker.dashboard.catalogue import ENDPOINTS, TAILS
 from imbi_worker.dashboard.pages.routes import PATHS
 from integration.dashboard.board import Board, serving
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(400)
 API: Final = "/api/v1"
 # What the endpoints that change something are asked; {dead}, {other} are dead letters.
 WISHES: Final[Mapping[str, Mapping[str, Any]]] = {

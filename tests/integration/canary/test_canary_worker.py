@@ -16,7 +16,7 @@ from scene import COMMAND, Process, Scene
 
 from imbi_sdk.queue import keys
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(400)
 
 # Each way to leak leaves these words with a mask in them: it has really happened.
 SAID = (
@@ -124,7 +124,7 @@ def test_with_the_last_dead_letter_the_last_secret_is_gone(scene: Scene) -> None
     command = [COMMAND, "dead", "discard", "--all-matching", "--reason", "a look", "--yes"]
     while scene.do(ids_of_the_dead):
         subprocess.run(  # noqa: S603 - our own command
-            command, env=dict(scene.environment), check=True, capture_output=True, timeout=60
+            command, env=dict(scene.environment), check=True, capture_output=True, timeout=150
         )
     found = scene.do(lambda redis: found_by_key(scene, redis))
     assert any(name.startswith(keys.DELIVERY) for name in found)

@@ -3,7 +3,6 @@
 import io
 import json
 import logging
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -103,15 +102,14 @@ async def test_ten_thousand_lines_of_one_action_are_kept_short(
     room: Room, out: io.StringIO
 ) -> None:
     """All are in the log; the record of the attempt has the last ones, and the job its size."""
-    enqueued = await room.enqueue({"label": "a", "says": "x" * 1_000, "times": 10_000, "fails": 1})
-    began = time.monotonic()
+    wish = {"label": "a", "says": "x" * 1_000, "times": 10_000, "does": "permanent"}
+    enqueued = await room.enqueue(wish)
     async with room.worker():
-        [job] = await room.until_ended(enqueued, within=60)
-    assert time.monotonic() - began < 60
+        [job] = await room.until_ended(enqueued, within=90)
     written = [line for line in out.getvalue().splitlines() if '"logger":"probe"' in line]
-    assert len(written) == 20_000
+    assert len(written) == 10_000
     stored = await Inspection(room.redis).stored(enqueued.jobs[0].id)
     assert stored is not None
-    assert [len(one.lines) for one in stored.attempts] == [KEPT, KEPT]
-    assert stored.attempts[0].lines_left_out == 10_000 - KEPT
+    (attempt,) = stored.attempts
+    assert (len(attempt.lines), attempt.lines_left_out) == (KEPT, 10_000 - KEPT)
     assert sum(len(name) + len(value) for name, value in job.items()) < 16_384
