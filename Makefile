@@ -29,8 +29,9 @@ $(VENV)/.dev: requirements/dev.txt $(VENV)/.runtime
 demo: $(VENV)/.runtime
 	$(VENV)/bin/imbi-worker demo $(ARGS)
 
+# Two processes with servers of their own, unless it is told which servers to use; JOBS=0 is one.
 test: $(VENV)/.dev
-	$(PY) -m pytest $(ARGS)
+	$(PY) -m pytest -n $(if $(REDIS_URL)$(VALKEY_URL)$(NEO4J_URL),0,$(or $(JOBS),2)) --dist worksteal $(ARGS)
 
 check: $(VENV)/.dev
 	$(VENV)/bin/ruff check .
