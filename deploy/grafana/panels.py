@@ -308,9 +308,9 @@ ROWS: Final[Mapping[str, tuple[Panel, ...]]] = {
         ),
         _half(
             "Versions",
-            "Workers by the version of imbi-worker and of Python.",
+            "Workers by version and commit of imbi-worker, and by Python.",
             {
-                "{{version}} on {{python}}": "count by (version, python)"
+                "{{version}} {{revision}} on {{python}}": "count by (version, revision, python)"
                 f" (imbi_worker_build_info{{{WORKER}}})"
             },
             "short",

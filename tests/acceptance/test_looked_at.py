@@ -43,7 +43,7 @@ async def test_a_worker_is_looked_at_from_its_start_to_its_drain(
 ) -> None:
     """By port and by file alike; no page shows a secret, and the file is gone in the end."""
     file = tmp_path / "heartbeat.json"
-    options = {"metrics_port": "0", "heartbeat_file": str(file), "drain": "20s"}
+    options = {"metrics_port": "0", "heartbeat_file": str(file), "drain": "20s", "revision": "4f1d"}
     assert await check(stage, "--live", **options) == (1, {"heartbeat": "failed"})
     assert await check(stage, "--fleet", **options) == (1, {"fleet": "failed"})
     worker = await stage.worker(**options)
@@ -66,6 +66,7 @@ async def test_a_worker_is_looked_at_from_its_start_to_its_drain(
     done = 'imbi_worker_attempts_total{action="notify",outcome="succeeded",plugin="demo"} 1.0'
     assert done in text
     assert 'imbi_worker_credentials_fetch_seconds_count{result="ok"} 1.0' in text
+    assert 'revision="4f1d"' in text
     worker.terminate()
 
     async def is_draining() -> bool:

@@ -19,7 +19,9 @@ QUEUE = "imbi:queue"
 HANDLER = "github#sync"
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 # Their values are whatever is installed, configured or running somewhere.
-OPEN = frozenset({"plugin", "action", "queue", "slug", "version", "api_version", "python", "le"})
+OPEN = frozenset(
+    {"plugin", "action", "queue", "slug", "version", "revision", "api_version", "python", "le"}
+)
 
 
 def series() -> Mapping[str, Mapping[str, frozenset[str]]]:

@@ -22,8 +22,9 @@ OF_THE_CHART = {
     "IMBI_WORKER_DASHBOARD_PORT",
     "IMBI_WORKER_DASHBOARD_METRICS_PORT",
     "PORT",
-    # The image sets it.
+    # The image sets them.
     "IMBI_WORKER_HEARTBEAT_FILE",
+    "IMBI_WORKER_REVISION",
 }
 
 

@@ -97,7 +97,7 @@ def test_labels_and_settings_are_those_of_the_code() -> None:
     assert f'image.licenses="{project["license"]}"' in labels
     known = {name for field in Settings.model_fields for name in variable_of(field)}
     set_here = set(re.findall(r"IMBI_WORKER_\w+", " ".join(_instructions("ENV"))))
-    assert set_here == {"IMBI_WORKER_HEARTBEAT_FILE"}
+    assert set_here == {"IMBI_WORKER_HEARTBEAT_FILE", "IMBI_WORKER_REVISION"}
     assert set_here <= known
 
 

@@ -228,6 +228,11 @@ class Settings(BaseSettings):
     heartbeat_file: Path | None = Field(
         None, description="a file for `check --live` and `--ready`, in place of the port"
     )
+    revision: str = Field(
+        "",
+        max_length=64,
+        description="the commit that runs here, for the metrics; the image sets it",
+    )
     stall: Duration = Field(
         timedelta(seconds=30), description="a worker whose loop stands still so long is not alive"
     )

@@ -19,6 +19,7 @@ def counting() -> WorkerMetrics:
         queue="imbi:queue",
         plugins=[RegistryEntry(WebhookActionPlugin, manifest, "tickets", "1.2.3")],
         handlers=[HANDLER, "tickets#close"],
+        revision="4f1d",
     )
 
 

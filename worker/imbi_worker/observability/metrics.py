@@ -119,7 +119,11 @@ PLUGIN_INFO: Final = Metric(
     ("slug", "version", "api_version"),
 )
 BUILD_INFO: Final = Metric(
-    "imbi_worker_build_info", "gauge", "worker", "1; what runs here.", ("version", "python")
+    "imbi_worker_build_info",
+    "gauge",
+    "worker",
+    "1; what runs here.",
+    ("version", "revision", "python"),
 )
 LAST_POLL: Final = Metric(
     "imbi_worker_last_poll_timestamp_seconds",

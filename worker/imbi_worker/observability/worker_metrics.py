@@ -74,11 +74,16 @@ class WorkerMetrics:
     """The worker-level rows of the table, in a registry of their own.
 
     *plugins* are those loaded, *handlers* what rules can name of them: the values that
-    labels can take.
+    labels can take. *revision* is the commit that runs, if anybody has said so.
     """
 
     def __init__(
-        self, *, queue: str, plugins: Iterable[RegistryEntry], handlers: Iterable[str]
+        self,
+        *,
+        queue: str,
+        plugins: Iterable[RegistryEntry],
+        handlers: Iterable[str],
+        revision: str = "",
     ) -> None:
         # A second series beside each counter, which nothing here reads.
         disable_created_metrics()  # type: ignore[no-untyped-call]  # the client leaves it untyped
@@ -95,7 +100,7 @@ class WorkerMetrics:
             plugin, _, action = handler.partition("#")
             self._handlers[handler] = HandlerCounts(families, plugin, action)
         self.others = HandlerCounts(families, metrics.OTHER, metrics.OTHER)
-        self._tell_versions(plugins)
+        self._tell_versions(plugins, revision)
 
     def watch(self, vitals: Callable[[], Vitals]) -> None:
         """Export what *vitals* says, asked at each scrape."""
@@ -123,13 +128,13 @@ class WorkerMetrics:
         """From any thread."""
         self._redis_errors.inc()
 
-    def _tell_versions(self, plugins: Iterable[RegistryEntry]) -> None:
+    def _tell_versions(self, plugins: Iterable[RegistryEntry], revision: str) -> None:
         info = _gauge(metrics.PLUGIN_INFO, self.registry)
         for entry in plugins:
             api = str(entry.manifest.api_version)
             info.labels(entry.manifest.slug, entry.package_version, api).set(1)
         build = _gauge(metrics.BUILD_INFO, self.registry)
-        build.labels(version("imbi-worker"), platform.python_version()).set(1)
+        build.labels(version("imbi-worker"), revision, platform.python_version()).set(1)
 
 
 def _counter(metric: metrics.Metric, registry: CollectorRegistry) -> Counter:

@@ -117,7 +117,10 @@ def _telemetry(
     server: Mapping[str, str | int],
 ) -> "observability.Telemetry":
     counts = observability.WorkerMetrics(
-        queue=settings.queue, plugins=imbi_sdk.list_plugins(), handlers=list_handlers()
+        queue=settings.queue,
+        plugins=imbi_sdk.list_plugins(),
+        handlers=list_handlers(),
+        revision=settings.revision,
     )
     if traces is None:
         return observability.Telemetry(counts)
