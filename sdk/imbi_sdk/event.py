@@ -83,11 +83,11 @@ def replace_lone_surrogates(value: Any) -> Any:
     while pending:
         target, key, item = pending.pop()
         if isinstance(item, str):
-            target[key] = _whole(item)
+            target[key] = whole(item)
         elif isinstance(item, dict):
             members = cast("dict[str, Any]", item)
-            target[key] = copy = dict.fromkeys(map(_whole, members))
-            pending.extend((copy, _whole(name), member) for name, member in members.items())
+            target[key] = copy = dict.fromkeys(map(whole, members))
+            pending.extend((copy, whole(name), member) for name, member in members.items())
         elif isinstance(item, list):
             elements = cast("list[object]", item)
             target[key] = places = [None] * len(elements)
@@ -97,12 +97,11 @@ def replace_lone_surrogates(value: Any) -> Any:
     return root[0]
 
 
-def _whole(text: str) -> str:
+def whole(text: str) -> str:
+    """*text* with U+FFFD in place of every lone surrogate."""
     return text if text.isascii() else _SURROGATE.sub("\ufffd", text)
 
 
 def _redacted(headers: Mapping[str, str]) -> dict[str, str]:
     lowered = ((name.lower(), value) for name, value in headers.items())
-    return {
-        name: REDACTED if name in REDACTED_HEADERS else _whole(value) for name, value in lowered
-    }
+    return {name: REDACTED if name in REDACTED_HEADERS else whole(value) for name, value in lowered}

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import Final
 
 from imbi_sdk.attempt.dress import LONG, SHORTEST, dresses
+from imbi_sdk.event import whole
 
 MASK: Final = "***"
 _ERROR_LENGTH: Final = 2_000
@@ -156,7 +157,8 @@ class Redactor:
         for needle in needles:
             if needle in text:
                 text = text.replace(needle, MASK)
-        return _mask_shapes(_mask_wrapped(text, needles))
+        # No store behind us takes a lone surrogate, and an error may say anything.
+        return whole(_mask_shapes(_mask_wrapped(text, needles)))
 
     def _known(self) -> tuple[str, ...]:
         needles = self._needles

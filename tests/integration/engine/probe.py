@@ -95,6 +95,11 @@ async def _permanent(config: Config) -> None:
     raise PermanentError("no such release")
 
 
+async def _unwritable(config: Config) -> None:
+    logging.getLogger("probe").warning("half a pair: \ud83d")
+    raise PermanentError("half a pair: \ud83d, and \x00")
+
+
 async def _rate_limit(config: Config) -> None:
     raise PluginRateLimited(time.time() + config.seconds)
 
@@ -125,6 +130,7 @@ _DEEDS = {
     "block": _block,
     "swallow": _swallow,
     "permanent": _permanent,
+    "unwritable": _unwritable,
     "rate limit": _rate_limit,
     "skip": _skip,
     "exit": _exit,

@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from imbi_sdk.attempt import Redactor, RetryPolicy
 from imbi_sdk.queue import ActionQueue, Enqueued, JobContext, Signer, Target, WebhookRule, keys
 from imbi_sdk.queue.delivery import by_project_and_plugin
-from imbi_worker.dispatch import Dispatcher, InstalledPlugins, StoredCredentials
+from imbi_worker.dispatch import Dispatcher, Dispatches, InstalledPlugins, StoredCredentials
 from imbi_worker.graph import GraphAddress, Neo4jGraph
 from imbi_worker.queue import EngineOptions, WorkerPlan, build_engine, connect
 from imbi_worker.queue.witness import Witness
@@ -67,13 +67,14 @@ class Room:
         url: str | None = None,
         witness: Witness | None = None,
         slugs: Sequence[str] = ("probe",),
+        dispatcher: Dispatches | None = None,
         **options: Any,
     ) -> AsyncIterator[Any]:
         address = SecretStr(url) if url else self.url
         redis = connect(address, queue=keys.QUEUE)
         graph = Neo4jGraph.at(GraphAddress("bolt://127.0.0.1:1", None, SecretStr("")))
         grace = options.get("grace", timedelta(seconds=0.2))
-        dispatcher = Dispatcher(
+        dispatcher = dispatcher or Dispatcher(
             registry=InstalledPlugins(),
             graph=graph,
             credentials=StoredCredentials(),

@@ -2,11 +2,14 @@
 
 import asyncio
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from probe import JOURNAL
 from room import Room
 
+from imbi_sdk.attempt import Dead, DeathReason, Verdict
+from imbi_worker.dispatch import Attempt, Terms
+from imbi_worker.queue.inspection import Inspection
 from waiting import until
 
 
@@ -183,3 +186,47 @@ async def test_an_idle_worker_wakes_at_once(room: Room) -> None:
             await until(lambda n=number: len(JOURNAL.of("end")) > n)
             taken.append(loop.time() - begun)
     assert min(taken) < 0.5
+
+
+async def test_an_error_that_no_text_can_hold_is_told_all_the_same(room: Room) -> None:
+    """A lone surrogate is no UTF-8: Redis takes none, and the job must end nevertheless."""
+    enqueued = await room.enqueue({"does": "unwritable"}, {"label": "next"})
+    async with room.worker():
+        first, second = await room.until_ended(enqueued)
+    assert (first["state"], second["state"]) == ("dead", "succeeded")
+    assert "half a pair: \ufffd, and \x00" in first["error"]
+    stored = await Inspection(room.redis).stored(enqueued.jobs[0].id)
+    assert stored is not None
+    assert stored.attempts[0].error == first["error"]
+
+
+class Unwritable:
+    """A dispatcher with a defect: its first verdict cannot be written down."""
+
+    graph_down_until: datetime | None = None
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def terms(self, handler: str) -> Terms:
+        return Terms()
+
+    async def run(self, attempt: Attempt) -> Verdict:
+        self.calls += 1
+        text = "\ud800" if self.calls == 1 else "known"
+        return Verdict(Dead(DeathReason.PERMANENT_ERROR, text), timedelta())
+
+
+async def test_a_defect_of_the_workers_own_loses_no_job(room: Room) -> None:
+    """It is a failed attempt, and the job runs again."""
+    dispatcher = Unwritable()
+    enqueued = await room.enqueue({})
+    async with room.worker(dispatcher=dispatcher):
+        await until(lambda: dispatcher.calls == 1)
+
+        async def has_failed() -> bool:
+            return "in the worker itself" in (await room.job(enqueued.jobs[0].id)).get("error", "")
+
+        await until(has_failed)
+    job = await room.job(enqueued.jobs[0].id)
+    assert (job["state"], job["attempts"]) == ("waiting", "1")

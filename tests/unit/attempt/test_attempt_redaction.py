@@ -233,3 +233,11 @@ def test_an_error_keeps_its_beginning_and_a_trace_its_end() -> None:
     assert redactor.trace("a" + "z" * 9_000) == "..." + "z" * 8_189
     assert redactor.text("short") == "short"
     assert redactor.trace("short") == "short"
+
+
+def test_what_no_store_can_hold_is_replaced() -> None:
+    """A lone surrogate is no UTF-8; a secret that has one is masked before."""
+    redactor = Redactor()
+    with redactor.using(["half \ud83d a pair"]):
+        assert redactor.text("at \ud83d! half \ud83d a pair") == f"at \ufffd! {MASK}"
+        assert redactor.trace("at \ud83d!") == "at \ufffd!"

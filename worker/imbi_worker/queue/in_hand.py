@@ -25,7 +25,7 @@ from imbi_worker.dispatch import Attempt, Dispatches
 from imbi_worker.queue.claims import SCRIPTS, ClaimedJob
 from imbi_worker.queue.finishing import Ending, Finisher
 from imbi_worker.queue.intake import Intake
-from imbi_worker.queue.kept_lines import LINES, NO_LINES
+from imbi_worker.queue.kept_lines import LINES, NO_LINES, Lines
 from imbi_worker.queue.leases import Lease, Watchdog
 from imbi_worker.queue.settlement import settle
 from imbi_worker.queue.telling import bind, tell
@@ -266,11 +266,13 @@ class JobsInHand:
         claimed = job.claimed
         try:
             verdict = await self._dispatcher.run(attempt)
+            ending = self._ending(job.claimed, verdict.outcome, verdict.duration)
         except Exception as error:  # noqa: BLE001 - a defect of ours must not lose the job
             _LOG.exception("dispatch.defect", job_id=claimed.id)
+            # What was kept may be what cannot be written.
+            LINES.set(Lines())
             self._end(job, self._ending(claimed, _own_defect(claimed, error), timedelta()))
             return
-        ending = self._ending(job.claimed, verdict.outcome, verdict.duration)
         if verdict.unfinished is not None:
             abandoned = replace(ending, kind="abandoned", counts=True)
             self._finisher.add(abandoned)
