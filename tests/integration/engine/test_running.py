@@ -2,12 +2,12 @@
 
 import asyncio
 import json
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from probe import JOURNAL
 from room import Room
 
-from imbi_sdk.attempt import Dead, DeathReason, Verdict
+from imbi_sdk.attempt import Dead, DeathReason, Deferred, Verdict
 from imbi_worker.dispatch import Attempt, Terms
 from imbi_worker.queue.inspection import Inspection
 from waiting import until
@@ -205,7 +205,8 @@ class Unwritable:
 
     graph_down_until: datetime | None = None
 
-    def __init__(self) -> None:
+    def __init__(self, verdict: Verdict) -> None:
+        self._verdict = verdict
         self.calls = 0
 
     def terms(self, handler: str) -> Terms:
@@ -213,13 +214,13 @@ class Unwritable:
 
     async def run(self, attempt: Attempt) -> Verdict:
         self.calls += 1
-        text = "\ud800" if self.calls == 1 else "known"
-        return Verdict(Dead(DeathReason.PERMANENT_ERROR, text), timedelta())
+        known = Verdict(Dead(DeathReason.PERMANENT_ERROR, "known"), timedelta())
+        return self._verdict if self.calls == 1 else known
 
 
 async def test_a_defect_of_the_workers_own_loses_no_job(room: Room) -> None:
     """It is a failed attempt, and the job runs again."""
-    dispatcher = Unwritable()
+    dispatcher = Unwritable(Verdict(Dead(DeathReason.PERMANENT_ERROR, "\ud800"), timedelta()))
     enqueued = await room.enqueue({})
     async with room.worker(dispatcher=dispatcher):
         await until(lambda: dispatcher.calls == 1)
@@ -230,3 +231,13 @@ async def test_a_defect_of_the_workers_own_loses_no_job(room: Room) -> None:
         await until(has_failed)
     job = await room.job(enqueued.jobs[0].id)
     assert (job["state"], job["attempts"]) == ("waiting", "1")
+
+
+async def test_no_text_keeps_other_endings_from_being_written(room: Room) -> None:
+    """Whoever made it: what Redis cannot hold is replaced at the last gate."""
+    verdict = Verdict(Deferred(datetime.now(UTC) + timedelta(hours=1), "half: \ud83d", None))
+    await room.enqueue({"label": "a"})
+    async with room.worker(dispatcher=Unwritable(verdict)):
+        other = await room.enqueue({"label": "b"}, delivery="d2", project="p2")
+        [job] = await room.until_ended(other)
+    assert (job["state"], job["error"]) == ("dead", "known")

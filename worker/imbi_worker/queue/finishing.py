@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeAlias
 import structlog
 from redis.exceptions import RedisError
 
+from imbi_sdk.event import whole
 from imbi_sdk.queue import keys
 from imbi_sdk.queue.scripts import Executes, load_script
 from imbi_worker.queue.claims import SCRIPTS
@@ -50,8 +51,9 @@ class Ending:
             self.token,
             self.kind,
             int(self.counts),
-            self.reason,
-            self.error,
+            # One text that Redis cannot hold would keep all others from being written.
+            whole(self.reason),
+            whole(self.error),
             self.status,
             self.wait_ms,
             self.hold,
