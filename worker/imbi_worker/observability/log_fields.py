@@ -38,7 +38,9 @@ _SERVICE = "imbi-worker"
 _VERSION = version(_SERVICE)
 # Lines of the machinery around an action are not its own.
 _OUR_LOGGERS = "imbi_worker"
-_MACHINERY = ("imbi_worker.queue", "imbi_worker.dispatch", "imbi_worker.graph")
+_MACHINERY = tuple(
+    f"imbi_worker.{room}" for room in ("queue", "dispatch", "graph", "observability")
+)
 
 
 def as_json(line: MutableMapping[str, Any], **_: Any) -> str:
