@@ -1,11 +1,14 @@
 """A command at a terminal of its own, as an operator has it before them."""
 
+import fcntl
 import os
 import pty
 import re
 import select
+import struct
 import subprocess
 import sys
+import termios
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -56,6 +59,30 @@ class Terminal:
             return False
         self.screen += found
         return bool(found)
+
+
+def screen(*arguments: str, columns: int, **variables: str) -> str:
+    """What a command prints, all of it, at a terminal of that width."""
+    ours, theirs = pty.openpty()
+    size = struct.pack("HHHH", 60, columns, 0, 0)
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, size)
+    environment = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
+    with subprocess.Popen(  # noqa: S603 - our own command
+        [COMMAND, *arguments],
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        env=environment | {"TERM": "xterm-256color"} | variables,
+    ):
+        os.close(theirs)
+        shown = b""
+        try:
+            while found := os.read(ours, 65_536):
+                shown += found
+        except OSError:  # Linux says EIO when the other side has closed
+            pass
+    os.close(ours)
+    return shown.decode().replace("\r\n", "\n")
 
 
 @contextmanager

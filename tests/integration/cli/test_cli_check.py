@@ -178,7 +178,7 @@ def test_a_probe_without_a_file_is_a_mistake(
 
 def test_the_fleet_is_counted_by_its_heartbeats(healthy: Station) -> None:
     """One beats; two were asked for; and a duration that is none is a mistake."""
-    assert findings(healthy, 0, "--fleet")["fleet"]["detail"] == "1 of 1 heard of within 30 s"
+    assert findings(healthy, 0, "--fleet")["fleet"]["detail"] == "1 heard of within 30 s, 1 needed"
     assert findings(healthy, 1, "--fleet", "--at-least", "2")["fleet"]["status"] == "failed"
     assert healthy.call("check", "--fleet", "--within", "soon").exit_code == 2
 

@@ -188,12 +188,15 @@ def test_all_matching_cancels_what_the_filters_name(station: Station) -> None:
 
 
 def test_a_thousand_jobs_are_cancelled_in_steps(station: Station) -> None:
-    """How far it has come is told; the audit adds up to all of them."""
+    """A bar tells a terminal how far it has come; the audit adds up to all of them."""
     station.enqueue(projects=[f"p-{n}" for n in range(1000)])
-    result = station.call("jobs", "cancel", "--all-matching", *WHY, "--yes", "--json")
-    assert result.exit_code == 0
-    assert len(result.stdout.splitlines()) == 1000
-    assert "500 of 1,000 …" in result.stderr
+    with terminal("jobs", "cancel", "--all-matching", *WHY, "--yes", "--json") as shown:
+        assert shown.process.stdout is not None
+        lines = shown.process.stdout.read().splitlines()
+        assert shown.end() == 0
+        assert b"Cancelling" in shown.screen
+        assert b"1,000 cancelled." in shown.screen
+    assert len(lines) == 1000
     assert sum(entry["count"] for entry in station.lines("audit", "tail")) == 1000
     assert station.lines("jobs", "list", "--state", "waiting") == []
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from station import Station
+from terminal import screen
 
 COMMAND = str(Path(sys.executable).parent / "imbi-worker")
 HEAVY = ("arq", "redis", "neo4j", "aiohttp", "structlog", "cryptography", "imbi_sdk")
@@ -157,15 +158,77 @@ def test_ctrl_c_ends_a_wait_with_130(station: Station) -> None:
     assert len(station.lines("jobs", "list")) == 1
 
 
-def test_a_closed_pipe_is_no_failure_to_talk_about(station: Station) -> None:
+@pytest.mark.parametrize(
+    "arguments",
+    ["jobs list --limit 1000 --json", "jobs list --limit 1000", "dead list --limit 1000", "status"],
+)
+def test_a_closed_pipe_is_no_failure_to_talk_about(station: Station, arguments: str) -> None:
     """`jobs list | head -1` prints no traceback."""
-    station.enqueue(projects=[f"p-{n}" for n in range(500)])
-    script = f"{COMMAND} jobs list --limit 1000 --json | head -1"
+    station.enqueue(projects=[f"p-{n}" for n in range(250)])
+    station.bury()
+    station.enqueue(projects=[f"p-{n}" for n in range(250)], delivery="d-2")
     result = subprocess.run(  # noqa: S603 - a pipe of our own
-        ["/bin/sh", "-c", script], capture_output=True, text=True, check=True, timeout=60
+        ["/bin/sh", "-c", f"{COMMAND} {arguments} | head -1"],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
     )
     assert len(result.stdout.splitlines()) == 1
     assert "Traceback" not in result.stderr
+    assert "BrokenPipe" not in result.stderr
+
+
+@pytest.fixture
+def busy(station: Station) -> tuple[Station, str, str]:
+    """A bit of everything; the ids of a dead letter and of a job that waits."""
+    (dead,) = station.enqueue("github#sync")
+    station.bury("HTTP 404 from https://api.github.com/repos/acme/shop/labels: no such label")
+    (waits, _) = station.enqueue("github#sync", "github#label", delivery="d-2")
+    station.call("holds", "add", "handler:github#sync", "--for", "1h", "--reason", "frozen for now")
+    station.beat("worker-7")
+    return station, dead, waits
+
+
+SCREENS = (
+    "status",
+    "jobs list",
+    "jobs show {dead}",
+    "jobs why {waits}",
+    "jobs tail",
+    "dead list",
+    "dead groups",
+    "dead show {dead}",
+    "dead replay {dead} --dry-run",
+    "dead discard {dead} --dry-run",
+    "jobs cancel {waits} --dry-run",
+    "deliveries list",
+    "deliveries show d-2",
+    "workers list",
+    "holds list",
+    "queue stats",
+    "audit tail",
+    "config show",
+    "plugins list",
+    "credentials rotate --dry-run",
+    "check",
+    "doctor",
+)
+
+
+@pytest.mark.parametrize("line", SCREENS)
+def test_forty_columns_are_enough(busy: tuple[Station, str, str], line: str) -> None:
+    """No word is cut in two: an id stands on the screen as it can be copied, in any colour."""
+    _, dead, waits = busy
+    words = line.format(dead=dead, waits=waits).split()
+    narrow, wide = screen(*words, columns=40), screen(*words, columns=400, NO_COLOR="1")
+    assert "Traceback" not in narrow
+    assert "\x1b[3" not in wide
+    if line == "jobs list":
+        assert "\x1b[31mdead" in narrow
+    ids = {job for job in (dead, waits) if job in wide}
+    assert {job for job in ids if job in narrow} == ids
+    assert len(narrow.splitlines()) < 400
 
 
 def test_colours_stay_away_from_pipes(station: Station) -> None:

@@ -1,5 +1,6 @@
 """The discard as a conversation: what would go, the question, the steps, the figures."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -11,10 +12,12 @@ from imbi_worker.cli.pace import progress_bar
 from imbi_worker.cli.questions import agrees
 from imbi_worker.cli.session import Session, actor, execute, perform
 from imbi_worker.operations.dead_letters import discard_all
+from imbi_worker.operations.errors import OperationError
 from imbi_worker.operations.holds import mandate
 from imbi_worker.queue.dead_letters import Discarded
 
 _HEADERS = ("ID", "RESULT", "DETAIL")
+_AGAIN = "The same command again does the rest."
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +46,7 @@ def discard(order: Order, output: Output) -> None:
         if not order.is_dry:
             mandate(actor(), order.reason, looks_only=False)
         wanted = await order.find(session)
-        return wanted, await _steps(session, order, wanted, looks_only=True)
+        return wanted, await _steps(session, order, wanted, output, looks_only=True)
 
     wanted, found = perform(look, output)
     count = sum(one.result == "discarded" for one in found)
@@ -57,7 +60,7 @@ def discard(order: Order, output: Output) -> None:
         raise typer.Exit(FAILED)
 
     async def work(session: Session) -> int:
-        done = await _steps(session, order, wanted, looks_only=False)
+        done = await _steps(session, order, wanted, output, looks_only=False)
         _show(done, wanted, output, is_dry=False)
         return OK if all(one.result == "discarded" for one in done) else FAILED
 
@@ -65,15 +68,21 @@ def discard(order: Order, output: Output) -> None:
 
 
 async def _steps(
-    session: Session, order: Order, wanted: Found, *, looks_only: bool
+    session: Session, order: Order, wanted: Found, output: Output, *, looks_only: bool
 ) -> list[Discarded]:
     by = mandate(actor(), order.reason, looks_only=looks_only)
     found: list[Discarded] = []
-    with progress_bar("Looking" if looks_only else "Discarding", len(wanted.jobs)) as bar:
-        steps = discard_all(session.inspection, wanted.jobs, by, scope=wanted.scope)
-        async for step in steps:
-            found += step
-            bar.to(len(found))
+    steps = discard_all(session.inspection, wanted.jobs, by, scope=wanted.scope)
+    try:
+        with progress_bar("Looking" if looks_only else "Discarding", len(wanted.jobs)) as bar:
+            async for step in steps:
+                found += step
+                bar.to(len(found))
+    except (OperationError, asyncio.CancelledError):
+        if not looks_only:
+            total = counted(len(wanted.jobs), "dead letter")
+            output.say(f"Stopped after {len(found):,} of {total}. {_AGAIN}")
+        raise
     return found
 
 

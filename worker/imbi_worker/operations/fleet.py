@@ -19,7 +19,7 @@ async def fleet_finding(inspection: Inspection, *, at_least: int, within: timede
     except OperationError as error:
         return Finding("fleet", "failed", error.message, error.hint)
     alive = sum(at - worker.seen <= within for worker in workers)
-    detail = f"{alive} of {at_least} heard of within {within.total_seconds():g} s"
+    detail = f"{alive} heard of within {within.total_seconds():g} s, {at_least} needed"
     if alive >= at_least:
         return Finding("fleet", "ok", detail)
     hint = "Start workers, or look at their logs: `imbi-worker workers list` names who is left."

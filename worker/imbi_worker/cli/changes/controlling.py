@@ -1,5 +1,6 @@
 """Cancel and run now as a conversation: the jobs, the question, the steps, the figures."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -7,6 +8,7 @@ from dataclasses import dataclass, replace
 import typer
 
 from imbi_worker.cli.output import FAILED, OK, Output, counted
+from imbi_worker.cli.pace import progress_bar
 from imbi_worker.cli.questions import agrees
 from imbi_worker.cli.selection import Selection, select
 from imbi_worker.cli.session import Session, actor, execute, perform
@@ -20,13 +22,15 @@ from imbi_worker.operations.control import (
     jobs_text,
     refuse,
 )
-from imbi_worker.operations.errors import InvalidInput
+from imbi_worker.operations.errors import InvalidInput, OperationError
 from imbi_worker.operations.holds import mandate
 from imbi_worker.queue.control import Mandate
 from imbi_worker.queue.inspection.listing import JobFilter
 from imbi_worker.queue.inspection.views import State
 
 _HEADERS = ("ID", "RESULT", "DETAIL")
+_AGAIN = "The same command again does the rest."
+_LABELS = {"cancel": "Cancelling", "run now": "Waking"}
 _QUESTIONS = {"cancel": "Cancel {jobs}?", "run now": "Run {jobs} now?"}
 _STAKES = {"cancel": "{jobs} would be cancelled", "run now": "{jobs} would run now"}
 
@@ -115,10 +119,15 @@ async def _change(
     scope = jobs_text(chosen.ids) if chosen.ids else filter_text(chosen.wanted)
     by = asked.mandate(looks_only=looks_only)
     found: list[Change] = []
-    async for step in change(session.inspection, asked.verb, jobs, by, scope=scope):
-        found += step
-        if not looks_only and len(found) < len(jobs):
-            output.say(f"{len(found):,} of {len(jobs):,} …")
+    try:
+        with progress_bar("Looking" if looks_only else _LABELS[asked.verb], len(jobs)) as bar:
+            async for step in change(session.inspection, asked.verb, jobs, by, scope=scope):
+                found += step
+                bar.to(len(found))
+    except (OperationError, asyncio.CancelledError):
+        if not looks_only:
+            output.say(f"Stopped after {len(found):,} of {counted(len(jobs), 'job')}. {_AGAIN}")
+        raise
     return found
 
 
