@@ -11,7 +11,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from subprocess import CalledProcessError
 from typing import Final
@@ -40,10 +40,13 @@ from bench.measures import (
     drain,
     enqueue_rate,
     footprint,
+    large_bodies,
     pick_up,
     recovery_seconds,
     stand_in,
     waiting_bytes,
+    wake_ups,
+    wasted_claims,
 )
 from bench.operate import operate
 from bench.ours.plugin import PLUGIN_ID
@@ -148,7 +151,21 @@ class Run:
 
     async def waiting(self) -> None:
         with self._surviving("waiting"):
-            self.note("waiting/bytes", await waiting_bytes(self.stage, self.effort.jobs))
+            self.note("waiting/bytes", await waiting_bytes(self.stage, self.effort.waiting))
+
+    async def wasted(self) -> None:
+        with self._surviving("wasted"):
+            found = await wasted_claims(self.stage, self.effort.seconds)
+            for what, value in found.items():
+                self.note(f"wasted/{what}", value)
+
+    async def wake_ups(self) -> None:
+        with self._surviving("wake-ups"):
+            self.note("wake-ups/workers", await wake_ups(self.stage))
+
+    async def large(self) -> None:
+        with self._surviving("large"):
+            self.note("large/mb", await large_bodies(self.stage))
 
     async def backlog(self) -> None:
         with self._surviving("backlog"):
@@ -175,6 +192,9 @@ ONCE: Final[Mapping[str, Callable[[Run], Awaitable[None]]]] = {
     "footprint": Run.footprint,
     "recovery": Run.recovery,
     "waiting": Run.waiting,
+    "wasted": Run.wasted,
+    "wake-ups": Run.wake_ups,
+    "large": Run.large,
     "backlog": Run.backlog,
     "operate": Run.operate,
 }
@@ -229,11 +249,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0] if __doc__ else None)
     parser.add_argument("--quick", action="store_true", help="one small repetition of everything")
     parser.add_argument("--repeat", type=int, help="repetitions; 5, or 1 when quick")
+    parser.add_argument("--waiting", type=int, help="jobs of the shapes that wait: 1,000,000")
     parser.add_argument("--only", default="", help=f"of {', '.join((*REPEATED, *ONCE))}")
     options = parser.parse_args()
     effort = QUICK if options.quick else FULL
     if options.repeat:
-        effort = Effort(options.repeat, effort.jobs, effort.seconds, effort.waiting)
+        effort = replace(effort, repeat=options.repeat)
+    if options.waiting:
+        effort = replace(effort, waiting=options.waiting)
     known = {*REPEATED, *ONCE}
     shapes = set(options.only.split(",")) if options.only else known
     if unknown := shapes - known:

@@ -52,9 +52,11 @@ class Child:
             with suppress(ProcessLookupError):
                 os.kill(self.pid, signal.SIGKILL)
 
-    def rss_mb(self) -> float:
+    def rss_mb(self, *, is_most: bool = False) -> float:
+        """Now, or the most since the process began."""
         status = Path(f"/proc/{self.pid}/status").read_text(encoding="ascii")
-        kilobytes = next(line for line in status.splitlines() if line.startswith("VmRSS"))
+        name = "VmHWM" if is_most else "VmRSS"
+        kilobytes = next(line for line in status.splitlines() if line.startswith(name))
         return int(kilobytes.split()[1]) / 1024
 
 

@@ -31,6 +31,7 @@ class Engine:
 OWN_EVENT: Final = Engine("engine", "bench.ours.engine", "own-event")
 SHARED_EVENT: Final = Engine("engine, deliveries of 10", "bench.ours.engine")
 WIDE: Final = Engine("engine, 10,000 lanes", "bench.ours.engine", "wide")
+CROWD: Final = Engine("a hundred engines", "bench.ours.engine", "crowd")
 WHOLE_PATH: Final = Engine("whole path", "bench.ours.whole_path")
 UPDATE_PROJECT: Final = Engine("update_project", "bench.ours.whole_path", "update-project")
 FLOOR: Final = Engine("floor", "bench.peers.floor")

@@ -87,6 +87,10 @@ PROMISED: Final = (
     _at_most("dead list, 100,000 dead letters", "operate/dead_list_ms", "ms", 500, 300),
     _at_most("dead groups, 100,000 dead letters", "operate/dead_groups_s", "s", 10, 4),
     _at_most("dead groups, its memory", "operate/dead_groups_mb", "MB", 100, 60),
+    _at_most("claims of 20 workers for nothing, with a queue", "wasted/queue", "%", 5, None),
+    _at_most("claims of 20 workers for nothing, 200 jobs/s", "wasted/single", "%", 5, None),
+    _at_most("the same in deliveries of 10", "wasted/tens", "%", 5, None),
+    _at_most("100 idle workers: woken by one enqueue", "wake-ups/workers", "workers", 1, None),
 )
 TOLD: Final = (
     *_told("no-op", "no-op", SHARED_EVENT, *PEERS, ARQ_DEFAULT, FLOOR),
@@ -108,6 +112,7 @@ TOLD: Final = (
         )
         for e in (OWN_EVENT, *PEERS)
     ),
+    Figure("100 bodies of 25 MB: memory beyond idle", "large/mb", "MB"),
     Figure("Redis CPU per job, long queue", "backlog/large_us", "us"),
     Figure("Redis CPU per job, short queue", "backlog/small_us", "us"),
 )

@@ -3,7 +3,7 @@
     drain     fill the queue, then work it off: jobs/s and CPU time per job
     enqueue   fill the queue: jobs/s
     fill      the same, and nothing is measured
-    serve     work until the standard input ends, then tell the latencies
+    serve     work until the standard input ends, then tell what was noted
     produce   enqueue at a pace, each job with the moment of its call
 
 Only the standard library: it runs in the environment of every peer.
@@ -19,7 +19,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, NoReturn, Protocol, TypeAlias
 
-from bench.work import Drained, Served, payload
+from bench.work import PAYLOAD_BYTES, Drained, Served, payload
 
 Work: TypeAlias = Drained | Served
 FILL = 100
@@ -63,6 +63,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--slots", type=int, default=100)
     parser.add_argument("--sleep", type=float, default=0.0)
     parser.add_argument("--pause", type=float, default=0.05, help="seconds between two calls")
+    parser.add_argument("--size", type=int, default=PAYLOAD_BYTES, help="bytes of a payload")
+    parser.add_argument("--width", type=int, default=1, help="payloads a call of produce")
     parser.add_argument("--phase", default="")
     parser.add_argument("--tells", action="store_true")
     return parser.parse_args()
@@ -111,7 +113,7 @@ async def _serve(peer: Peer, options: argparse.Namespace) -> dict[str, Any]:
         await asyncio.wait({running, told}, return_when=asyncio.FIRST_COMPLETED)
         if not told.done():
             raise RuntimeError(f"the worker ended by itself: {running}")
-        _answer({"latencies": work.latencies})
+        _answer({"latencies": work.latencies, "moments": work.moments})
 
 
 async def _produce(peer: Peer, options: argparse.Namespace) -> dict[str, Any]:
@@ -123,7 +125,7 @@ async def _produce(peer: Peer, options: argparse.Namespace) -> dict[str, Any]:
             orders: dict[str, Any] = {"sleep": options.sleep, "tells": options.tells}
             if options.phase:
                 orders |= {"phase": options.phase, "sent": time.perf_counter()}
-            await producer.enqueue([payload(number, **orders)])
+            await producer.enqueue([payload(number, options.size, **orders)] * options.width)
         taken = time.perf_counter() - begun
     return {"jobs_per_s": options.jobs / taken}
 

@@ -4,7 +4,7 @@ import asyncio
 import secrets
 import statistics
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -12,12 +12,15 @@ from typing import Any
 from redis.asyncio import Redis
 
 from bench.child import Child, ask, child, engine
-from bench.engines import FLOOR, SHARED_EVENT, WHOLE_PATH, WIDE, Engine
+from bench.engines import CROWD, FLOOR, SHARED_EVENT, WHOLE_PATH, WIDE, Engine
 from bench.server import Addresses, free_port
 from imbi_sdk.queue import keys
 
 VICTIMS = 5
 CREW = 20
+CLAIMED = 20_000
+HUNDRED = 100
+LARGE = 25_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,12 +185,101 @@ async def waiting_bytes(stage: Stage, jobs: int) -> float:
     before = (await stage.redis.info("memory"))["used_memory"]
     await ask(SHARED_EVENT, "fill", url=stage.url, jobs=jobs)
     after = (await stage.redis.info("memory"))["used_memory"]
-    bodies = events = 0
-    async for key in stage.redis.scan_iter(match=f"{keys.BODY}*", count=1000):
-        bodies += int(await stage.redis.strlen(key))
-    async for key in stage.redis.scan_iter(match=f"{keys.EVENT}*", count=1000):
-        events += sum(len(event) for event in await stage.ask("HVALS", key))
+    bodies = await _sum(stage, keys.BODY, "return redis.call('STRLEN', KEYS[1])")
+    events = await _sum(stage, keys.EVENT, _WEIGH_EVENTS)
     return float(after - before - bodies - events) / jobs
+
+
+_WEIGH_EVENTS = """
+local sum = 0
+for _, event in ipairs(redis.call('HVALS', KEYS[1])) do sum = sum + #event end
+return sum
+"""
+
+
+async def _sum(stage: Stage, prefix: str, script: str) -> int:
+    """What *script* answers for each key, asked in batches."""
+    found, cursor = 0, 0
+    while True:
+        cursor, names = await stage.redis.scan(cursor, match=f"{prefix}*", count=1000)
+        pipe: Any = stage.redis.pipeline(transaction=False)
+        for name in names:
+            pipe.eval(script, 1, name)
+        found += sum(await pipe.execute())
+        if not cursor:
+            return found
+
+
+async def wasted_claims(stage: Stage, seconds: float) -> Mapping[str, float]:
+    """Percent of the claims of 20 workers that gave nothing.
+
+    ``queue``: while they work a queue off. ``single``: 200 jobs/s, each a delivery.
+    ``tens``: the same, ten to a delivery.
+    """
+    await stage.clear()
+    await ask(WIDE, "fill", url=stage.url, jobs=CLAIMED, sleep=0.05)
+    async with _crew(stage, WIDE, CREW, slots=10) as crew:
+        spans = {"queue": await _span(stage, CLAIMED, 0)}
+        worked = CLAIMED
+        for name, width in (("single", 1), ("tens", 10)):
+            calls = int(seconds * 200) // width
+            order = {"jobs": calls, "pause": 0.005 * width, "width": width}
+            producing = asyncio.ensure_future(ask(WIDE, "produce", url=stage.url, **order))
+            spans[name] = await _span(stage, calls * width, worked)
+            await producing
+            worked += calls * width
+        for worker in crew:
+            worker.end_input()
+        told = [(await worker.line())["moments"] for worker in crew]
+    return {name: _share(told, *span) for name, span in spans.items()}
+
+
+async def _span(stage: Stage, jobs: int, before: int) -> tuple[float, float]:
+    """When *jobs* were worked off, without the first and the last tenth; returns after all."""
+    moments = []
+    for tenths in (1, 9, 10):
+        await _progress(stage, jobs * tenths // 10, before)
+        moments.append(time.perf_counter())
+    return moments[0], moments[1]
+
+
+def _share(told: Sequence[Mapping[str, Sequence[float]]], since: float, until: float) -> float:
+    counts = {
+        name: sum(since <= at <= until for moments in told for at in moments.get(name, ()))
+        for name in ("claims", "empty claims")
+    }
+    return 100 * counts["empty claims"] / counts["claims"]
+
+
+async def wake_ups(stage: Stage) -> float:
+    """How many of a hundred idle workers one enqueue wakes."""
+    await stage.clear()
+    async with engine(CROWD, "serve", url=stage.url) as crowd:
+        await crowd.line()
+        while await stage.redis.zcard(keys.WORKERS) < HUNDRED:  # noqa: ASYNC110 - in another process
+            await asyncio.sleep(0.1)
+        await asyncio.sleep(3)
+        begun = time.perf_counter()
+        await ask(CROWD, "produce", url=stage.url, jobs=1)
+        await asyncio.sleep(3)
+        crowd.end_input()
+        moments = (await crowd.line())["moments"]
+    return sum(at > begun for at in moments["wake-ups"])
+
+
+async def large_bodies(stage: Stage) -> float:
+    """Megabytes beyond an idle worker's at the most, while 100 bodies of 25 MB are worked off."""
+    await stage.clear()
+    async with engine(WHOLE_PATH, "serve", extra=stage.extra, url=stage.url) as worker:
+        await worker.line()
+        # Plugins are loaded, credentials fetched.
+        await ask(WHOLE_PATH, "produce", extra=stage.extra, url=stage.url, jobs=10)
+        await _progress(stage, 10, 0)
+        idle = worker.rss_mb()
+        order = {"jobs": 100, "size": LARGE, "pause": 0.0, "sleep": 0.5}
+        await ask(WHOLE_PATH, "produce", extra=stage.extra, url=stage.url, **order)
+        await _progress(stage, 100, 10)
+        return worker.rss_mb(is_most=True) - idle
 
 
 async def backlog_ratio(stage: Stage, waiting: int) -> tuple[float, float, float]:

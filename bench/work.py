@@ -13,10 +13,10 @@ from typing import Any
 PAYLOAD_BYTES = 2048
 
 
-def payload(number: int, **orders: Any) -> dict[str, Any]:
-    """Some 2 KiB of JSON; *orders* are for `Served`."""
+def payload(number: int, size: int = PAYLOAD_BYTES, **orders: Any) -> dict[str, Any]:
+    """Some 2 KiB of JSON, or *size* bytes; *orders* are for `Served`."""
     body = {"number": number, "ref": "refs/heads/main", **orders}
-    return {**body, "padding": "x" * (PAYLOAD_BYTES - len(json.dumps(body)) - 14)}
+    return {**body, "padding": "x" * (size - len(json.dumps(body)) - 14)}
 
 
 @dataclass
@@ -59,6 +59,8 @@ class Served:
     """Does what the payload orders: note the way here, tell that it began, sleep."""
 
     latencies: dict[str, list[float]] = field(default_factory=dict)
+    # What an engine of ours says of itself: the moments of its claims and wake-ups.
+    moments: dict[str, list[float]] = field(default_factory=dict)
     reads_payload = True
 
     async def __call__(self, body: Mapping[str, Any]) -> None:

@@ -76,7 +76,7 @@ PERMANENT: Final = (
     QUEUE,  # the queue itself
     "imbi:layout",
     "imbi:seq",
-    "imbi:wake",  # at most 64 tokens
+    "imbi:wake",  # one token at most
     "arq:abort",  # swept by every claim
     "arq:job:*",  # until the job ends, or its dead letter leaves
     "imbi:job:*",  # the same

@@ -107,8 +107,11 @@ class Desk:
         is_idle: bool = True,
         spares_expired: bool = False,
         graph_answers: bool = True,
+        passes_on: bool = True,
     ) -> Claim:
-        request = Request(jobs, event_bytes, is_idle, spares_expired, graph_answers)
+        request = Request(
+            jobs, event_bytes, is_idle, spares_expired, graph_answers, passes_on=passes_on
+        )
         return await self.claimer(worker).claim(request)
 
     async def claim_again(self, worker: str = "w1") -> Claim:

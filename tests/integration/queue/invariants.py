@@ -303,7 +303,7 @@ def _upkeep(picture: Picture) -> Iterator[str]:
     for name, count in picture.counters.items():
         if name.startswith("repairs:"):
             yield f"{count} repairs were made: {name}"
-    if picture.tokens > 64:
+    if picture.tokens > 1:
         yield f"{picture.tokens} tokens lie in the wake list"
 
 

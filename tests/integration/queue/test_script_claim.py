@@ -461,10 +461,20 @@ async def test_a_claim_that_leaves_due_jobs_passes_a_token_on(desk: Desk) -> Non
     assert await desk.tokens() == 1
 
 
-async def test_a_claim_that_leaves_nothing_wakes_nobody(desk: Desk) -> None:
-    """Idle workers go on sleeping."""
+async def test_a_claim_that_comes_back_at_once_passes_no_token_on(desk: Desk) -> None:
+    """Who is woken takes few jobs first; for the others nobody else need wake."""
     await desk.jobs(3)
     await desk.redis.delete(keys.WAKE)
+    assert (await desk.claim("w1", jobs=1, passes_on=False)).left == "more"
+    assert await desk.tokens() == 0
+    assert (await desk.claim("w2", event_bytes=1, passes_on=False)).left == "bytes"
+    assert await desk.tokens() == 1, "who has no bytes free does not come back at once"
+
+
+async def test_a_claim_that_leaves_nothing_wakes_nobody(desk: Desk) -> None:
+    """Idle workers go on sleeping, also when a token still lay there."""
+    await desk.jobs(3)
+    assert await desk.tokens() == 1
     await desk.claim()
     assert await desk.tokens() == 0
 

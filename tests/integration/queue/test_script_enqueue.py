@@ -220,13 +220,11 @@ async def test_an_abort_mark_from_before_does_not_hit_a_new_job(desk: Desk) -> N
     assert await desk.claimed_ids() == [job]
 
 
-@pytest.mark.parametrize(("jobs", "tokens"), [(1, 1), (5, 5), (16, 16), (40, 16)])
-async def test_a_wake_token_for_each_due_job_up_to_sixteen(
-    desk: Desk, jobs: int, tokens: int
-) -> None:
-    """One job wakes one worker; no call wakes more than sixteen."""
+@pytest.mark.parametrize("jobs", [1, 40])
+async def test_one_worker_is_woken_however_many_jobs_there_are(desk: Desk, jobs: int) -> None:
+    """Its claim wakes the next one if it leaves any."""
     await desk.jobs(jobs)
-    assert await desk.tokens() == tokens
+    assert await desk.tokens() == 1
 
 
 async def test_a_job_that_waits_in_its_lane_wakes_nobody(desk: Desk) -> None:
@@ -235,12 +233,12 @@ async def test_a_job_that_waits_in_its_lane_wakes_nobody(desk: Desk) -> None:
     assert await desk.tokens() == 1
 
 
-async def test_no_more_than_sixty_four_tokens_ever_lie_there(desk: Desk) -> None:
-    """While no worker takes them, enqueueing does not pile them up."""
+async def test_tokens_do_not_pile_up_while_nobody_takes_them(desk: Desk) -> None:
+    """All workers are busy then; the next one that is not takes the one that lies there."""
     desk.lane = without_lane
     for number in range(6):
         await desk.jobs(16, delivery=f"delivery-{number}")
-    assert await desk.tokens() == 64
+    assert await desk.tokens() == 1
 
 
 async def test_an_event_is_stored_once_and_goes_with_its_last_reference(desk: Desk) -> None:

@@ -221,7 +221,7 @@ async def test_the_end_of_a_hold_is_told_as_the_next_due_moment(desk: Desk) -> N
 
 
 async def test_the_end_of_a_hold_wakes_workers(desk: Desk) -> None:
-    """The claim that ends it takes one job and passes tokens on for the others."""
+    """The claim that ends it takes one job and passes a token on for the others."""
     desk.lane = without_lane
     await desk.jobs(8)
     await desk.pause("queue")
@@ -229,7 +229,7 @@ async def test_the_end_of_a_hold_wakes_workers(desk: Desk) -> None:
     await desk.redis.delete(keys.WAKE)
     await desk.end_hold("queue")
     await desk.claim(jobs=1)
-    assert await desk.tokens() >= 7
+    assert await desk.tokens() == 1
 
 
 def _in_steps(jobs: list[str], steps: tuple[int, ...]) -> list[set[str]]:

@@ -177,6 +177,8 @@ class ClaimLoop:
             # A worker that stood still renews its own before it claims what has expired.
             spares_expired=now < self._spares_until or self._watchdog.is_behind,
             graph_answers=self._graph_answers(),
+            # Woken, it takes few, and comes back for the others before anybody else could.
+            passes_on=not is_early or self._free <= _CLAIM_WHEN_WOKEN,
         )
 
     @property

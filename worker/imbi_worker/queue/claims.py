@@ -68,13 +68,17 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a worker can take just now."""
+    """What a worker can take just now.
+
+    *passes_on*: another worker is woken for due jobs that are left; this one need not come back.
+    """
 
     jobs: int
     event_bytes: int
     is_idle: bool
     spares_expired: bool
     graph_answers: bool
+    passes_on: bool = True
 
 
 class Claimer:
@@ -120,6 +124,7 @@ class Claimer:
             WIRE_VERSION,
             self._slugs,
             self._redis_time(),
+            int(request.passes_on),
         ]
 
     def _redis_time(self) -> int | str:

@@ -50,16 +50,16 @@ local function is_head(lane, id)
     return lane == '' or redis.call('ZRANGE', LANE .. lane, 0, 0)[1] == id
 end
 
--- At most 16 tokens a call and 64 in all: a token wakes one worker, and each
--- claim that leaves due jobs behind passes one on.
+-- A token wakes one worker, and each claim that leaves due jobs behind passes it on: so many
+-- jobs wake as many workers as are needed, and none for nothing. While one lies there nobody
+-- waits for it, and a second would say no more.
 local function wake()
     flush_scores()
     flush_moves()
     if made_due == 0 then
         return
     end
-    local room = 64 - redis.call('LLEN', WAKE)
-    for _ = 1, math.min(made_due, 16, room) do
+    if redis.call('EXISTS', WAKE) == 0 then
         redis.call('RPUSH', WAKE, '1')
     end
     made_due = 0

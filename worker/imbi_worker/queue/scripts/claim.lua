@@ -7,7 +7,8 @@
 --        to spare expired leases (after an outage, so that their holders renew first),
 --        8 lease (ms), 9 '1' while the graph answers, 10 wire version the worker knows,
 --        11 its plugin slugs, separated and surrounded by spaces, 12 Redis' time (ms) as
---        the worker took it to be when it asked, or ''
+--        the worker took it to be when it asked, or '', 13 '1' to wake another worker for due
+--        jobs that are left ('0': this one comes back for them at once)
 -- Reply  { now, next due moment, 'more' | 'bytes' | '' when due jobs were left,
 --          jobs: { id, token, body, event key, facts } ..., flat; the facts are 'enqueued
 --                  run due' and, of a job with a past, ' name=value' for each figure of it;
@@ -39,7 +40,7 @@ end
 local now = now_ms()
 local worker, number, wanted, bytes_wanted = next_arg(), next_arg(), tonumber(next_arg()), tonumber(next_arg())
 local is_idle, spares, lease, graph_answers = next_arg() == '1', next_arg() == '1', tonumber(next_arg()), next_arg() == '1'
-local version, slugs, asked = tonumber(next_arg()), next_arg(), tonumber(next_arg())
+local version, slugs, asked, passes_on = tonumber(next_arg()), next_arg(), tonumber(next_arg()), next_arg() == '1'
 spares = spares or (asked ~= nil and now - asked > lease / 3)
 
 local LOOKED_AT = 1000
@@ -289,8 +290,12 @@ local first = redis.call('ZRANGE', QUEUE, 0, 0, 'WITHSCORES')[2]
 local hold_ends = redis.call('ZRANGE', HOLDS, 0, 0, 'WITHSCORES')[2]
 local next_due = math.min(tonumber(first or FAR), tonumber(hold_ends or FAR))
 if next_due <= now then
+    -- Whose bytes are used up, or who has a job that runs alone, does not come back at once.
+    made_due = (passes_on or left ~= '') and 1 or 0
     left = left == '' and 'more' or left
-    made_due = made_due + 1
+else
+    made_due = 0
+    redis.call('DEL', WAKE)
 end
 wake()
 return { int(now), int(next_due), left, jobs, events, strangers, aborts }
