@@ -153,6 +153,21 @@ def context(project: str) -> JobContext:
     return JobContext(project_id=project, project_slug=project, org_slug="org")
 
 
+def until_nothing_waits(scene: Scene) -> None:
+    """Whatever was asked before, here or in another order: the queue goes on, to its end."""
+    command = [COMMAND, "queue", "resume", "--reason", "a look"]
+    environment = dict(scene.environment)
+    subprocess.run(command, env=environment, check=False, capture_output=True, timeout=150)  # noqa: S603 - our own command
+    ends = time.monotonic() + WITHIN
+    while scene.do(waiting):
+        assert time.monotonic() < ends
+        time.sleep(0.1)
+
+
+async def waiting(redis: Redis) -> int:
+    return int(await redis.zcard(keys.QUEUE))
+
+
 async def states_of(redis: Redis, ids: list[str]) -> dict[str, bytes | None]:
     return {id_: await redis.hget(f"{keys.JOB}{id_}", "state") for id_ in ids}
 

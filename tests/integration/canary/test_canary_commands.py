@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-from scene import COMMAND, Scene, event
+from scene import COMMAND, Scene, event, until_nothing_waits
 from typer.testing import CliRunner
 
 from imbi_sdk.encryption import TokenEncryption
@@ -48,7 +48,7 @@ CASES: Final[Mapping[str, Sequence[Sequence[str]]]] = {
         ("{dead}", "--reason", "a look", "--dry-run"),
         ("{dead}", "--config", "{misfit}", *WHY),
         ("{other}", "--config", "{config}", *WHY),
-        ("--all-matching", "--limit", "20", *WHY),
+        ("plugin:leaky-app", "--limit", "20", *WHY),
     ],
     "dead discard": [("{last}", *WHY)],
     "dead export": [("--event",), ("--for-reading", "--event"), ("--output", "{folder}/new-{nth}")],
@@ -195,6 +195,7 @@ def test_what_a_job_is_shown_with_is_masked_by_its_name(
 
 def test_a_plain_name_hides_nothing(scene: Scene, words: Mapping[str, str], tmp_path: Path) -> None:
     """As docs/api.md says: what a rule holds under a name that tells nothing is shown."""
+    until_nothing_waits(scene)
     path = tmp_path / "config.json"
     path.write_text(json.dumps({"way": "plain note", "of": "config"}))
     asked = ["enqueue", "leaky#leak", "--event", words["event"], "--config", str(path)]

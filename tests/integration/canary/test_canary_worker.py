@@ -7,12 +7,13 @@ import subprocess
 import urllib.error
 import urllib.request
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 import pytest
 from redis.asyncio import Redis
-from scene import COMMAND, Process, Scene
+from scene import COMMAND, Process, Scene, until_nothing_waits
 
 from imbi_sdk.queue import keys
 
@@ -109,6 +110,7 @@ def test_no_key_of_redis_that_outlives_its_job_has_a_secret(scene: Scene) -> Non
 
     It needs them to be replayed. Neither has ever held a credential.
     """
+    until_nothing_waits(scene)
     found = scene.do(lambda redis: found_by_key(scene, redis))
     assert keys.OUTCOMES in found
     others = {name: told for name, told in found.items() if not name.startswith(OF_THE_JOB)}
@@ -120,15 +122,28 @@ def test_no_key_of_redis_that_outlives_its_job_has_a_secret(scene: Scene) -> Non
 
 
 def test_with_the_last_dead_letter_the_last_secret_is_gone(scene: Scene) -> None:
-    """Discarded, nothing of them is left but what they came to."""
+    """Discarded, nothing of them is left but what they came to. On a copy: others need them."""
+    until_nothing_waits(scene)
+    scene.do(copied)
+    there = replace(scene, redis_url=f"{scene.redis_url.removesuffix('/0')}/1")
     command = [COMMAND, "dead", "discard", "--all-matching", "--reason", "a look", "--yes"]
-    while scene.do(ids_of_the_dead):
+    while there.do(ids_of_the_dead):
         subprocess.run(  # noqa: S603 - our own command
-            command, env=dict(scene.environment), check=True, capture_output=True, timeout=150
+            command,
+            env={**scene.environment, "REDIS_URL": there.redis_url},
+            check=True,
+            capture_output=True,
+            timeout=150,
         )
-    found = scene.do(lambda redis: found_by_key(scene, redis))
+    found = there.do(lambda redis: found_by_key(scene, redis))
     assert any(name.startswith(keys.DELIVERY) for name in found)
     assert {name: told for name, told in found.items() if told} == {}
+
+
+async def copied(redis: Redis) -> None:
+    """Every key into database 1."""
+    async for name in redis.scan_iter(count=1000):
+        await redis.copy(name, name, destination_db=1, replace=True)
 
 
 async def ids_of_the_dead(redis: Redis) -> set[str]:
