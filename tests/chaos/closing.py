@@ -6,8 +6,8 @@ import time
 from collections.abc import Iterator
 from typing import Final
 
-from arq.connections import ArqRedis
 from invariants import Picture, broken, look
+from redis.asyncio import Redis
 
 from chaos.verdict import Books, Ended
 from imbi_sdk.queue import keys
@@ -17,7 +17,7 @@ from imbi_worker.queue import replay
 _STANDSTILL: Final = 30.0
 
 
-async def until_worked_off(redis: ArqRedis) -> bool:
+async def until_worked_off(redis: Redis) -> bool:
     """Whether the queue became empty; False when it has stood still for 30 s."""
     fewest, moved = None, time.monotonic()
     while left := await redis.zcard(keys.QUEUE):
@@ -29,7 +29,7 @@ async def until_worked_off(redis: ArqRedis) -> bool:
     return True
 
 
-async def still_broken(redis: ArqRedis) -> list[str]:
+async def still_broken(redis: Redis) -> list[str]:
     """The invariants that do not hold; what is only under way is given a second."""
     problems = await broken(redis)
     end = time.monotonic() + 1
@@ -39,7 +39,7 @@ async def still_broken(redis: ArqRedis) -> list[str]:
     return problems
 
 
-async def read_books(redis: ArqRedis) -> Books:
+async def read_books(redis: Redis) -> Books:
     picture = await look(redis)
     behind = time.time() - time.monotonic()
     outcomes = [
@@ -49,7 +49,7 @@ async def read_books(redis: ArqRedis) -> Books:
     return Books(_jobs(picture, behind), outcomes, list(_crashes(picture, behind)))
 
 
-async def replay_all(redis: ArqRedis) -> list[str]:
+async def replay_all(redis: Redis) -> list[str]:
     """Every dead letter, once more, in a calm world; what does not succeed then."""
     client: Executes = redis
     dead = [job.decode() for job in await redis.zrange(keys.DEAD, 0, -1)]

@@ -14,6 +14,7 @@ from typing import Final, Literal, TypeAlias
 
 from cryptography.fernet import Fernet
 from pydantic import SecretStr
+from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from chaos.closing import read_books, replay_all, still_broken, until_worked_off
@@ -135,10 +136,12 @@ class _Stage:
     async def _close(self) -> Verdict:
         await self._crew.start(is_calm=True)
         is_done = await until_worked_off(self._redis)
-        problems = await still_broken(self._redis)
-        books = await read_books(self._redis)
-        replays = await replay_all(self._redis) if is_done else []
-        problems += await still_broken(self._redis) if is_done else []
+        # One look at tens of thousands of jobs takes longer than a worker may wait for a reply.
+        async with Redis.from_url(self._valkey.url) as patient:
+            problems = await still_broken(patient)
+            books = await read_books(patient)
+            replays = await replay_all(patient) if is_done else []
+            problems += await still_broken(patient) if is_done else []
         await self._crew.dismiss()
         verdict = judge(list(read(self._path)), books, lease=_LEASE)
         verdict.others += [*problems, *replays, *self._crew.complaints]

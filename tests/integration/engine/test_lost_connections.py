@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 
+import probe
 import pytest
 from pydantic import SecretStr
 from room import Room
@@ -15,6 +16,7 @@ from imbi_sdk.queue import keys
 from imbi_worker.embedded import Valkey
 from imbi_worker.queue.claims import _CLAIM, Claimer, Request
 from imbi_worker.queue.connection import connect_blocking
+from imbi_worker.queue.finishing import FINISH
 from imbi_worker.queue.leases import Lease, Watchdog
 from waiting import until
 
@@ -117,3 +119,36 @@ async def test_a_claim_whose_reply_is_lost_on_the_way_into_a_drain_costs_no_atte
     assert job["worker"], "nothing was claimed: the test has tested nothing"
     assert (job["state"], job["attempts"]) == ("waiting", "0")
     assert "token" not in job
+
+
+async def test_a_claim_whose_reply_is_lost_is_repeated_though_an_ending_cannot_be_written(
+    own_room: Room, valkey: Valkey, tmp_path: Path
+) -> None:
+    """Endings go first, but not until the leases have run out that the worker never heard of."""
+    cuts: list[str] = []
+    is_over = False
+
+    def keep_endings_out(moment: str) -> None:
+        cuts.append(moment)
+        probe.JOURNAL.gate.set()
+        if not is_over:
+            proxy.cut(Cut("before", 0.0, FINISH.sha.encode()))
+
+    socket = Path(valkey.url.removeprefix("unix://"))
+    proxy = Proxy(socket, tmp_path / "proxy.sock", keep_endings_out)
+    await proxy.start()
+    async with own_room.worker(url=proxy.url, lease=LEASE) as engine:
+        await own_room.enqueue({"label": "first", "does": "wait"})
+        await until(lambda: "first" in probe.JOURNAL.of("start"))
+        proxy.cut(Cut("after", 0.0, _CLAIM.sha.encode()))
+        second = (await own_room.enqueue({"label": "second"}, delivery="d2", project="p2")).jobs[0]
+        await until(lambda: bool(cuts))
+        first_end = int((await own_room.job(second.id))["lease_until"])
+        try:
+            await until(lambda: "second" in probe.JOURNAL.of("start"))
+            assert int(time.time() * 1000) < first_end, "the lease had run out by then"
+            assert len(engine._parts.finisher.unwritten) > 0
+        finally:
+            is_over = True
+    assert cuts[0] == "after"
+    await proxy.stop()

@@ -269,8 +269,10 @@ class ClaimLoop:
         self._witness.redis_failed()
         self._tell_trouble(error)
         self.is_connected = self._has_rights = False
-        # A claim whose reply was lost is repeated while its leases last.
-        longest = min(_LONGEST_PAUSE, self._limits.lease.total_seconds() / 4)
+        # A claim whose reply was lost is repeated while its leases last: neither the pause nor
+        # what goes before it may use them up.
+        quarter = self._limits.lease / 4
+        longest = min(_LONGEST_PAUSE, quarter.total_seconds())
         self._pause = min(max(self._pause * 2, 0.1), longest)
         await self._wait(asyncio.sleep(self._pause))
         self.turned = time.monotonic()
@@ -280,7 +282,7 @@ class ClaimLoop:
             return
         self._watchdog.renew_soon()
         self._spare_expired()
-        await self._wait(self._finisher.drained_within(_LAST_WRITES))
+        await self._wait(self._finisher.drained_within(min(_LAST_WRITES, quarter)))
 
     def _tell_trouble(self, error: Exception) -> None:
         """Once for each kind, not for each try."""
