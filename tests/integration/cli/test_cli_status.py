@@ -60,6 +60,22 @@ def test_an_empty_queue_says_that_nobody_works(station: Station) -> None:
     assert "imbi-worker run" in result.stdout
 
 
+def test_the_lane_with_the_longest_wait_is_named_with_its_head(busy: Station) -> None:
+    """The first sign of a head that does not end."""
+    (found,) = busy.lines("status")
+    lane = found["slowest_lane"]
+    assert (lane["lane"], lane["handler"], lane["waiting"]) == ("p-1/github", "github#sync", 1)
+    assert busy.call("jobs", "show", lane["head"]).exit_code == 0
+    shown = busy.call("status").stdout
+    assert f"jobs why {lane['head']}" in " ".join(shown.split())
+
+
+def test_without_a_job_that_waits_behind_another_no_lane_is_named(station: Station) -> None:
+    station.enqueue("github#sync", delivery="d-1", projects=["p-1"])
+    (found,) = station.lines("status")
+    assert found["slowest_lane"] is None
+
+
 def test_the_screen_tells_figures_running_failures_plugins_and_workers(busy: Station) -> None:
     """Each with what an operator asks next."""
     (found,) = busy.lines("status")

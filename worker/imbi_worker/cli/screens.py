@@ -6,7 +6,7 @@ from datetime import timedelta
 from imbi_worker.cli import holding
 from imbi_worker.cli.output import Cell, Output, age, counted, one_line
 from imbi_worker.operations.dead_groups import DeadGroup
-from imbi_worker.operations.status import PluginStatus, RunningJob, Status
+from imbi_worker.operations.status import PluginStatus, RunningJob, SlowLane, Status
 from imbi_worker.operations.wording import span as span
 from imbi_worker.queue.inspection.reading import when
 from imbi_worker.queue.inspection.views import WorkerView
@@ -23,6 +23,8 @@ def show_status(found: Status, output: Output) -> None:
     if not found.stats.live_workers:
         output.prose("No worker is alive: start one with `imbi-worker run`.")
     _running(found, output)
+    if found.slowest_lane is not None:
+        output.prose(_lane(found.slowest_lane))
     _failures(found, output)
     if found.holds:
         output.heading("Holds")
@@ -62,6 +64,12 @@ def worker_row(worker: WorkerView) -> tuple[Cell, ...]:
         worker.seen,
         " ".join(worker.slugs),
     )
+
+
+def _lane(lane: SlowLane) -> str:
+    behind = f"{counted(lane.waiting, 'job')} behind {lane.head} ({lane.handler})"
+    told = f"The longest wait, {span(lane.waited)}, is in lane {lane.lane}: {behind}."
+    return f"{told} See: imbi-worker jobs why {lane.head}"
 
 
 def _figures(found: Status) -> str:

@@ -10,6 +10,7 @@ from imbi_worker.operations.dead_groups import DeadGroup, Grouping
 from imbi_worker.operations.errors import operation_errors
 from imbi_worker.queue.inspection import Inspection
 from imbi_worker.queue.inspection.glance import at_work, deaths, died_since, offers
+from imbi_worker.queue.inspection.lanes import WaitingLane, longest_waiting
 from imbi_worker.queue.inspection.views import HoldView, JobView, QueueStats, WorkerView
 
 _ENDINGS: Final = ("succeeded", "skipped", "dead", "cancelled")
@@ -30,6 +31,17 @@ class RunningJob:
     elapsed: timedelta | None
     timeout: timedelta | None
     note: str
+
+
+@dataclass(frozen=True, slots=True)
+class SlowLane:
+    """The lane in which a job has waited longest, *waited*; *waiting* jobs are behind its head."""
+
+    lane: str
+    head: str
+    handler: str
+    waiting: int
+    waited: timedelta
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +77,7 @@ class Status:
     parked: int
     running: int
     longest: tuple[RunningJob, ...]
+    slowest_lane: SlowLane | None
     failures: Failures
     holds: tuple[HoldView, ...]
     plugins: tuple[PluginStatus, ...]
@@ -91,6 +104,7 @@ async def status(
         oldest = await inspection.oldest_due()
         offered = await offers(inspection)
         failures = await _failures(inspection, stats, limit)
+        lane = await longest_waiting(inspection)
     told = {worker.id: _timeouts(worker) for worker in workers}
     return Status(
         queue=inspection.queue,
@@ -99,6 +113,7 @@ async def status(
         parked=sum(hold.parked for hold in holds),
         running=work.count,
         longest=tuple(_running(job, stats.at, told, timeout_of) for job in work.longest),
+        slowest_lane=None if lane is None else _slow(lane, stats.at),
         failures=failures,
         holds=holds,
         plugins=_plugins(stats, workers, offered),
@@ -114,6 +129,12 @@ async def _failures(inspection: Inspection, stats: QueueStats, limit: int) -> Fa
             grouping.add(job)
             count += 1
     return Failures(stats.dead, last_day, count, grouping.groups()[:limit])
+
+
+def _slow(lane: WaitingLane, now: datetime) -> SlowLane:
+    since = lane.next.enqueued or now
+    waited = max(timedelta(0), now - since)
+    return SlowLane(lane.lane, lane.head.id, lane.head.handler, lane.waiting, waited)
 
 
 def _running(
