@@ -9,9 +9,9 @@ from pydantic import SecretStr
 
 from imbi_worker import wiring
 from imbi_worker.cli import files
+from imbi_worker.cli.changes.pace import Pace
 from imbi_worker.cli.options import Json
 from imbi_worker.cli.output import FAILED, Output
-from imbi_worker.cli.pace import Pace
 from imbi_worker.cli.rotating import agrees, rotate_all
 from imbi_worker.cli.session import Session, execute
 from imbi_worker.graph import Neo4jSecrets

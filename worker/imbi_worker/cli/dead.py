@@ -8,7 +8,7 @@ import typer
 from imbi_sdk.attempt import Redactor
 from imbi_sdk.queue import Signer
 from imbi_worker import wiring
-from imbi_worker.cli import discarding, files, pages, transfer
+from imbi_worker.cli import changes, files, pages, transfer
 from imbi_worker.cli.options import (
     Cursor,
     DryRun,
@@ -25,8 +25,6 @@ from imbi_worker.cli.options import (
     Yes,
 )
 from imbi_worker.cli.output import FAILED, OK, Cell, Output
-from imbi_worker.cli.pace import per_second
-from imbi_worker.cli.replaying import Request, is_agreed, plan, replay_all
 from imbi_worker.cli.screens import GROUP_HEADERS, dead_total, group_row
 from imbi_worker.cli.selection import Selection, filter_of, select
 from imbi_worker.cli.session import Session, execute, perform
@@ -158,28 +156,28 @@ def replay(
     output = Output(as_json=as_json)
     options = JobFilter(handler=handler, project=project, reason=reason_contains)
 
-    async def find(session: Session) -> tuple[Request, tuple[Replay, ...]]:
+    async def find(session: Session) -> tuple[changes.Request, tuple[Replay, ...]]:
         chosen = select(words, options, takes_all=all_matching or group is not None, verb="replay")
         if not reason and not dry_run:
             raise InvalidInput("A replay needs a reason.", "Pass --reason TEXT; it is audited.")
         if rate is not None:
-            per_second(rate)
+            changes.per_second(rate)
         wiring.load()
         changed = None if config is None else _new_config(config, session)
         found = await _found(session, chosen, group, limit)
         is_bulk = not chosen.ids
-        request = Request(
+        request = changes.Request(
             tuple(found), changed, reason or "", dry_run, yes, is_bulk=is_bulk, rate=rate
         )
-        return request, await plan(session.inspection, request)
+        return request, await changes.plan(session.inspection, request)
 
     request, planned = perform(find, output)
-    if not is_agreed(planned, request, output):
+    if not changes.is_agreed(planned, request, output):
         is_good = (dry_run or not planned) and all(one.verdict == "ready" for one in planned)
         raise typer.Exit(OK if is_good else FAILED)
 
     async def work(session: Session) -> int:
-        done = await replay_all(session.inspection, planned, request, output)
+        done = await changes.replay_all(session.inspection, planned, request, output)
         return OK if done else FAILED
 
     execute(work, output)
@@ -199,17 +197,17 @@ def discard(
 ) -> None:
     """Throw dead letters away for good: nothing can replay them then."""
 
-    async def find(session: Session) -> discarding.Found:
+    async def find(session: Session) -> changes.Found:
         takes_all = all_matching or group is not None
         chosen = select(words, JobFilter(), takes_all=takes_all, verb="discard")
         found = await _found(session, chosen, group, limit)
         if chosen.ids:
-            return discarding.Found(tuple(found), jobs_text(found), is_bulk=False)
+            return changes.Found(tuple(found), jobs_text(found), is_bulk=False)
         scope = f"group:{group}" if group is not None else filter_text(chosen.wanted)
-        return discarding.Found(tuple(found), scope, is_bulk=True)
+        return changes.Found(tuple(found), scope, is_bulk=True)
 
-    order = discarding.Order(find, reason or "", is_dry=dry_run, is_confirmed=yes)
-    discarding.discard(order, Output(as_json=as_json))
+    order = changes.Order(find, reason or "", is_dry=dry_run, is_confirmed=yes)
+    changes.discard(order, Output(as_json=as_json))
 
 
 @app.command("export")

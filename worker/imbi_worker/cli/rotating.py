@@ -5,8 +5,8 @@ from contextlib import aclosing
 from typing import Final
 
 from imbi_worker.cli import questions
+from imbi_worker.cli.changes.pace import Pace, progress_bar
 from imbi_worker.cli.output import FAILED, OK, Output
-from imbi_worker.cli.pace import Pace, progress_bar
 from imbi_worker.operations.errors import OperationError
 from imbi_worker.operations.rotation import (
     KeyRing,

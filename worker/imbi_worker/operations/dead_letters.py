@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 import imbi_sdk
-from imbi_sdk.attempt import ConfigValidator, InvalidConfig
+from imbi_sdk import attempt
 from imbi_sdk.errors import PluginNotFoundError
 from imbi_sdk.handler import parse_handler
 from imbi_sdk.queue import RuleOnWire, Signer, WireError
@@ -109,7 +109,7 @@ async def plan_replay(
     With *checks_configs* those are told whose config today's model would refuse, as far as
     their plugins are loaded here. *on_progress* hears how many have been looked at.
     """
-    validator = ConfigValidator()
+    validator = attempt.ConfigValidator()
     once = list(dict.fromkeys(jobs))
     plan: list[tuple[bool, int, Replay]] = []
     with operation_errors():
@@ -185,7 +185,9 @@ def _no_letter(job: str, view: JobView | None) -> Replay:
     return Replay(job, view.handler, "not dead", f"it is {view.state}")
 
 
-def _as_it_is(letter: DeadLetterView, body: bytes | None, validator: ConfigValidator) -> Replay:
+def _as_it_is(
+    letter: DeadLetterView, body: bytes | None, validator: "attempt.ConfigValidator"
+) -> Replay:
     job, handler = letter.job.id, letter.job.handler
     if not letter.has_event:
         text = "its event is gone: have the sender deliver again"
@@ -196,13 +198,15 @@ def _as_it_is(letter: DeadLetterView, body: bytes | None, validator: ConfigValid
     return Replay(job, handler, "ready", later_ran=letter.later_ran)
 
 
-def _refused_today(job: str, handler: str, body: bytes, validator: ConfigValidator) -> str | None:
+def _refused_today(
+    job: str, handler: str, body: bytes, validator: "attempt.ConfigValidator"
+) -> str | None:
     """Why the config of *body* would be refused; None when it fits, or cannot be checked here."""
     try:
         config = decode(job, body).job.rule.config
         _, descriptor = imbi_sdk.find_action(*parse_handler(handler))
         validator.validate(handler, descriptor, config)
-    except InvalidConfig as error:
+    except attempt.InvalidConfig as error:
         return f"its config does not fit {handler}: {error}"
     except WireError as error:
         return f"its body cannot be read: {error}"
@@ -213,14 +217,17 @@ def _refused_today(job: str, handler: str, body: bytes, validator: ConfigValidat
 
 
 async def _with_config(
-    inspection: Inspection, letter: DeadLetterView, config: NewConfig, validator: ConfigValidator
+    inspection: Inspection,
+    letter: DeadLetterView,
+    config: NewConfig,
+    validator: "attempt.ConfigValidator",
 ) -> Replay:
     job, handler = letter.job.id, letter.job.handler
     try:
         _, descriptor = imbi_sdk.find_action(*parse_handler(handler))
         validator.validate(handler, descriptor, config.text)
         await _new_body(inspection, job, config)
-    except InvalidConfig as error:
+    except attempt.InvalidConfig as error:
         return Replay(job, handler, "refused", f"the config does not fit {handler}: {error}")
     except (PluginNotFoundError, ValueError) as error:
         return Replay(job, handler, "refused", f"the config cannot be checked: {error}")

@@ -1,5 +1,16 @@
-"""Jobs cancelled or run now; loaded by the commands that do it."""
+"""Jobs cancelled or run now, dead letters replayed or thrown away; loaded by what does it.
+
+Whoever only looks waits for no progress bar and no validator.
+"""
 
 from imbi_sdk.names import on_demand
 
-__all__, __getattr__ = on_demand(__name__, {"controlling": ("Asked", "carry_out")})
+__all__, __getattr__ = on_demand(
+    __name__,
+    {
+        "controlling": ("Asked", "carry_out"),
+        "discarding": ("Found", "Order", "discard"),
+        "pace": ("per_second",),
+        "replaying": ("Request", "is_agreed", "plan", "replay_all"),
+    },
+)

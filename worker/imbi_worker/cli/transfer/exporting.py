@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from imbi_worker.cli.changes.pace import Bar, Pace, progress_bar
 from imbi_worker.cli.output import FAILED, OK, Output, counted
-from imbi_worker.cli.pace import Bar, Pace, progress_bar
 from imbi_worker.cli.session import Session, execute
 from imbi_worker.operations.errors import InvalidInput, OperationError
 from imbi_worker.operations.exports import export_lines, export_order

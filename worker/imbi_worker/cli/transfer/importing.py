@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import IO
 
 from imbi_worker import wiring
+from imbi_worker.cli.changes.pace import Pace, progress_bar
 from imbi_worker.cli.files import STDIN
 from imbi_worker.cli.output import FAILED, OK, Output
-from imbi_worker.cli.pace import Pace, progress_bar
 from imbi_worker.cli.session import Session, actor, execute
 from imbi_worker.operations.errors import InvalidInput, OperationError
 from imbi_worker.operations.exports import ImportedLine, Verdict, import_lines, numbered_lines

@@ -5,8 +5,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from imbi_worker.cli.changes.pace import Pace, progress_bar
 from imbi_worker.cli.output import Output
-from imbi_worker.cli.pace import Pace, progress_bar
 from imbi_worker.cli.questions import agrees
 from imbi_worker.cli.session import actor
 from imbi_worker.operations.dead_letters import NewConfig, Replay, plan_replay, replay_one

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import typer
 
+from imbi_worker.cli.changes.pace import progress_bar
 from imbi_worker.cli.output import FAILED, OK, Output, counted
-from imbi_worker.cli.pace import progress_bar
 from imbi_worker.cli.questions import agrees
 from imbi_worker.cli.session import Session, actor, execute, perform
 from imbi_worker.operations.dead_letters import discard_all
