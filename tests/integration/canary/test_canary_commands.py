@@ -6,6 +6,7 @@ import re
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Final
 
 import pytest
@@ -136,7 +137,9 @@ def words(scene: Scene) -> Iterator[dict[str, str]]:
 
 def exported(scene: Scene) -> dict[str, str]:
     """A file of dead letters, and one that somebody has changed."""
-    letters, torn = scene.folder / "letters", scene.folder / "torn-letters"
+    # An export makes its file anew; tests in several processes may come back here.
+    folder = Path(mkdtemp(dir=scene.folder))
+    letters, torn = folder / "letters", folder / "torn-letters"
     code, said = ask(["dead", "export", "--event", "--output", str(letters)])
     assert code == 0, said
     torn.write_text(letters.read_text().replace('"sealed":"g', '"sealed":"h'))
