@@ -27,6 +27,7 @@ async def waiting_claim(desk: Desk, worker: str = "w1") -> "asyncio.Task[Claim]"
 
 async def test_a_token_is_all_it_takes(desk: Desk, redis_url: str) -> None:
     """Redis runs the claim that lies there: the worker need not even hear of the token first."""
+    assert await desk.claimed_ids("w2") == []  # Redis knows the script from here on
     job = await desk.job()
     await desk.redis.delete(keys.WAKE)
     claiming = await waiting_claim(desk)
