@@ -23,8 +23,9 @@ _LOOKED_AT: Final = 8
 # Of values that nobody uses any more so many stay known.
 _REMEMBERED: Final = 64
 
+# "missing credentials:" is our own phrase, and a sentence follows.
 _WORDS: Final = (
-    r"(?i:authorization|credential|signature|password|passwd|passphrase|secret|token|pwd"
+    r"(?i:authorization|(?<!missing\ )credential|signature|password|passwd|passphrase|secret|token|pwd"
     r"|(?:api|access|private|signing|encryption)[_-]?key)"
 )
 # No alternative of these begins with an unbounded repeat: a long text must not cost its square.

@@ -241,3 +241,10 @@ def test_what_no_store_can_hold_is_replaced() -> None:
     with redactor.using(["half \ud83d a pair"]):
         assert redactor.text("at \ud83d! half \ud83d a pair") == f"at \ufffd! {MASK}"
         assert redactor.trace("at \ud83d!") == "at \ufffd!"
+
+
+def test_our_own_phrase_for_missing_credentials_is_no_secret() -> None:
+    """The operator reads which fields are missing; what is named a credential is masked."""
+    text = "missing credentials: Missing required credentials for plugin 'demo': ['api_token']"
+    assert Redactor().text(text) == text
+    assert Redactor().text("the credentials: hunter2") == f"the credentials: {MASK}"

@@ -40,6 +40,7 @@ _TICK = timedelta(seconds=1)
 # After drain and grace, for a loop that stands still.
 _EXIT_MARGIN = 0.4
 _LAST_WRITES = 5.0
+CHORE_PAUSE = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +192,7 @@ class Engine(Worker):
             await self.on_startup(self.ctx)
         parts.watchdog.start()
         chores = [
-            asyncio.create_task(chore.run(), name=type(chore).__name__)
+            asyncio.create_task(kept_going(chore.run), name=type(chore).__name__)
             for chore in (parts.finisher, parts.presence, parts.janitor)
         ]
         try:
@@ -225,6 +226,16 @@ class Engine(Worker):
         while len(in_hand) and time.monotonic() < end:
             await in_hand.freed(timedelta(seconds=0.2))
         await self._parts.finisher.drained_within(timedelta(seconds=_LAST_WRITES))
+
+
+async def kept_going(chore: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Run a chore until it is cancelled: a defect in it is told, and not the end of it."""
+    while True:
+        try:
+            await chore()
+        except Exception:  # noqa: BLE001 - a worker without its chores only looks alive
+            _LOG.exception("chore.defect", hint="it is begun again in a second; please report it")
+            await asyncio.sleep(CHORE_PAUSE)
 
 
 async def _end(chores: Collection[asyncio.Task[None]]) -> None:

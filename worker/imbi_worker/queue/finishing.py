@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 import structlog
-from redis.exceptions import RedisError
+from redis.exceptions import DataError, RedisError
 
 from imbi_sdk.event import whole
 from imbi_sdk.queue import keys
@@ -19,6 +19,8 @@ FINISH = load_script("finish", SCRIPTS)
 _LOG = structlog.get_logger("imbi_worker.queue")
 _LONGEST_PAUSE = 2.0
 _BATCH = 256
+# A value that is no text, number or bytes, or no UTF-8: a defect of ours, and of no Redis.
+UNSENDABLE: Final = (DataError, TypeError, ValueError)
 
 Kind: TypeAlias = Literal[
     "succeeded", "skipped", "dead", "cancelled", "retry", "deferred", "released", "abandoned"
@@ -134,12 +136,14 @@ class Finisher:
         while True:
             try:
                 replies = await self._call(batch)
+            except UNSENDABLE:
+                await self._settle_around_a_defect(batch)
+                return
             except (RedisError, OSError) as error:
                 self._on_error()
                 if not is_passing(error) and len(batch) > 1:
                     # One entry Redis refuses must not keep the others from being written.
-                    for ending in batch:
-                        await self._settle([ending])
+                    await self._settle_each(batch)
                     return
                 if not repeated:
                     self._tell_trouble(batch, error)
@@ -154,6 +158,18 @@ class Finisher:
                     is_unsure = repeated and reply == "lost"
                     self._on_settled(ending, "repeated" if is_unsure else reply)
                 return
+
+    async def _settle_each(self, batch: Sequence[Ending]) -> None:
+        for ending in batch:
+            await self._settle([ending])
+
+    async def _settle_around_a_defect(self, batch: Sequence[Ending]) -> None:
+        """No repeat helps an entry that cannot be sent: its job runs again after its lease."""
+        if len(batch) > 1:
+            await self._settle_each(batch)
+            return
+        _LOG.exception("finish.defect", job_id=batch[0].id)
+        self._on_settled(batch[0], "lost")
 
     async def _call(self, batch: Sequence[Ending]) -> list[str]:
         replies = await FINISH(self._redis, [self._queue], self.arguments(batch))

@@ -166,7 +166,7 @@ class Watchdog:
         code = 0
         try:
             self._say_last(self._redis)
-        except (RedisError, OSError) as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, the process must end now
             _LOG.error("drain.unwritten", error=type(error).__name__, hint="leases will run out")
             code = EXIT_FORCED
         sys.stderr.flush()
