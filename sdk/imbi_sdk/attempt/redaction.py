@@ -25,8 +25,8 @@ _REMEMBERED: Final = 64
 
 # "missing credentials:" is our own phrase, and a sentence follows.
 _WORDS: Final = (
-    r"(?i:authorization|(?<!missing\ )credential|signature|password|passwd|passphrase|secret|token|pwd"
-    r"|(?:api|access|private|signing|encryption)[_-]?key)"
+    r"(?i:authorization|(?<!missing\ )credential|signature|password|passwd|passphrase|secret"
+    r"|token|pwd|(?:api|access|private|signing|encryption)[_-]?key)"
 )
 # No alternative of these begins with an unbounded repeat: a long text must not cost its square.
 _PRIVATE_KEYS: Final = re.compile(
