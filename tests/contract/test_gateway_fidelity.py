@@ -446,7 +446,7 @@ async def test_the_setting_is_the_switch(
     monkeypatch.setenv("IMBI_WORKER_GATEWAY_COMPAT", str(is_on).lower())
     (case,) = (one for one in CASES if one.name.endswith("the blob is empty"))
     settings = Settings.load()
-    telemetry = wiring._telemetry(settings, None)
+    telemetry = wiring._telemetry(settings, None, {})
     dispatcher = wiring._dispatcher(settings, stage.graph(case), stage.redactor, telemetry)
     expected = case.compat if is_on else case.worker
     assert read_as(await stage.run(case, dispatcher), expected) == expected

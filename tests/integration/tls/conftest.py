@@ -75,9 +75,12 @@ class TlsArcadeDB(ArcadeDB):
         return True
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def graph_behind_tls(authority: Authority) -> Iterator[GraphAddress]:
-    """Its certificate is for localhost and 127.0.0.1; the address is still one without TLS."""
+    """Its certificate is for localhost and 127.0.0.1; the address is still one without TLS.
+
+    Of its module only: once it was spoken to without TLS the server keeps a core busy.
+    """
     server = TlsArcadeDB(authority.key_store(HOST, "127.0.0.1", password="key-store"), "key-store")
     server.start()
     try:

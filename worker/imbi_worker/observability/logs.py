@@ -82,6 +82,14 @@ class _NamedLogger(structlog.WriteLogger):
         super().__init__(out)
         self.name = name
 
+    def msg(self, message: str) -> None:
+        """A log that nobody takes any more, closed or broken, must not stop the work."""
+        with suppress(OSError, ValueError):
+            super().msg(message)
+
+    log = debug = info = warn = warning = msg
+    fatal = failure = err = error = critical = exception = msg
+
 
 class _NamedLoggers:
     """Makes the loggers of `structlog.get_logger(name)`."""

@@ -22,7 +22,7 @@ _READ, _WRITE = "get", "hset"
 # Each call is whole: about one that lacks arguments Valkey 9.1.2 must not be asked, it crashes.
 _FORMS: Final[Mapping[str, str]] = {
     "{}": "info ping time",
-    "{} KEY": "del exists get hgetall incr llen mget persist strlen xlen zcard",
+    "{} KEY": "del exists get hgetall incr mget persist strlen xlen zcard",
     "{} KEY 1": "blpop decrby hdel hexists hget hmget hstrlen incrby pexpire rpush set xdel zrank"
     " zrem zscan zscore",
     "{} KEY 1 1": "hincrby hset hsetnx psetex xack xrange xrevrange zadd zcount zrange"

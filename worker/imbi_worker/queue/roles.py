@@ -43,7 +43,7 @@ _SCRIPTS: Final = Role(
     "",
     _named(
         "eval evalsha ping time decrby del exists get hdel hexists hget hincrby hmget hset hsetnx"
-        " hstrlen incr incrby llen mget persist pexpire rpush set strlen xadd xdel xlen xrange zadd"
+        " hstrlen incr incrby mget persist pexpire rpush set strlen xadd xdel xlen xrange zadd"
         " zrange zrem"
     ),
     {
