@@ -41,7 +41,8 @@ def test_it_measures_and_leaves_nothing_behind(used: Station) -> None:
     (found,) = used.lines("bench", "--jobs", "200")
     assert found["jobs"] == 200
     assert found["enqueued_per_second"] > 0
-    assert found["worked_per_second"] > 0
+    # The hundred pauses of 25 ms before pick-ups are no work.
+    assert 200 / found["worked_per_second"] < 100 * 0.025
     for spread in (found["round_trip"], found["pick_up"]):
         assert 0 < spread["median_seconds"] <= spread["p99_seconds"]
     assert contents(used) == before

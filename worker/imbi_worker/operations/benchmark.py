@@ -124,6 +124,7 @@ async def measure(
             async with _worker(address, bench, signer, slots):
                 on_step("work")
                 await bench.until_ended(jobs)
+                working = bench.seconds
                 on_step("pick-up")
                 pick_ups = await bench.pick_ups()
             return Measured(
@@ -133,7 +134,7 @@ async def measure(
                 slots=slots,
                 round_trip=Spread.of(trips),
                 enqueued_per_second=jobs / enqueueing,
-                worked_per_second=jobs / bench.seconds,
+                worked_per_second=jobs / working,
                 pick_up=Spread.of(pick_ups),
             )
     finally:
