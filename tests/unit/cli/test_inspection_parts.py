@@ -9,7 +9,7 @@ from imbi_sdk.attempt import Redactor
 from imbi_sdk.queue import keys
 from imbi_worker.operations.redaction import redacted
 from imbi_worker.queue.inspection.health import RedisFacts
-from imbi_worker.queue.inspection.reading import number, when
+from imbi_worker.queue.inspection.replies import number, when
 from imbi_worker.queue.inspection.views import HoldView
 from imbi_worker.queue.inspection.waiting import Fleet, Surroundings, due_at, why
 

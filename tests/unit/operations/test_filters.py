@@ -16,7 +16,7 @@ from imbi_worker.operations.filters import (
     parse_filter,
     text_of,
 )
-from imbi_worker.queue.inspection.listing import JobFilter
+from imbi_worker.queue.inspection.job_filter import JobFilter
 from imbi_worker.queue.inspection.views import JobView, State
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)

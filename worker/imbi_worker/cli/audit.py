@@ -10,7 +10,7 @@ from imbi_worker.cli.output import Output, counted, stamp
 from imbi_worker.cli.session import Session, execute
 from imbi_worker.operations import audit
 from imbi_worker.queue.inspection.audit import AuditEntry
-from imbi_worker.queue.inspection.reading import when
+from imbi_worker.queue.inspection.replies import when
 
 app = typer.Typer(
     add_completion=False,

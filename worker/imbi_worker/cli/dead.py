@@ -33,7 +33,7 @@ from imbi_worker.operations.control import filter_text, jobs_text
 from imbi_worker.operations.dead_letters import NewConfig, Replay
 from imbi_worker.operations.errors import InvalidInput
 from imbi_worker.operations.sources import parse_json
-from imbi_worker.queue.inspection.listing import JobFilter
+from imbi_worker.queue.inspection.job_filter import JobFilter
 from imbi_worker.queue.inspection.views import DeadLetterView
 
 app = typer.Typer(

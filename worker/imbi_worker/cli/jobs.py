@@ -28,7 +28,7 @@ from imbi_worker.cli.selection import filter_of
 from imbi_worker.cli.session import Session, execute
 from imbi_worker.operations import jobs
 from imbi_worker.operations.explanation import explain
-from imbi_worker.queue.inspection.listing import JobFilter
+from imbi_worker.queue.inspection.job_filter import JobFilter
 from imbi_worker.queue.inspection.views import JobView, State
 
 app = typer.Typer(

@@ -8,7 +8,7 @@ from imbi_worker.cli.output import Cell, Output, age, counted, one_line
 from imbi_worker.operations.dead_groups import DeadGroup
 from imbi_worker.operations.status import PluginStatus, RunningJob, SlowLane, Status
 from imbi_worker.operations.wording import span as span
-from imbi_worker.queue.inspection.reading import when
+from imbi_worker.queue.inspection.replies import when
 from imbi_worker.queue.inspection.views import WorkerView
 
 _BAR = 10

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from imbi_worker.operations.errors import InvalidInput
 from imbi_worker.operations.filters import is_filter, merged, parse_filter
-from imbi_worker.queue.inspection.listing import JobFilter
+from imbi_worker.queue.inspection.job_filter import JobFilter
 
 NOTHING = JobFilter()
 

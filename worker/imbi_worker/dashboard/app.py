@@ -20,7 +20,7 @@ from imbi_worker.dashboard.openapi import PREFIX
 from imbi_worker.dashboard.pages import Pages, trouble
 from imbi_worker.dashboard.problems import Problem
 from imbi_worker.operations.errors import OperationError, operation_errors
-from imbi_worker.queue.inspection.reading import redis_errors
+from imbi_worker.queue.inspection.asking import redis_errors
 
 # Nothing of another origin, no script at all; nobody may frame, store or index a page.
 _HEADERS: Final = {

@@ -13,7 +13,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 
 from imbi_worker.observability import metrics
 from imbi_worker.queue.inspection.reader import Inspection
-from imbi_worker.queue.inspection.reading import number
+from imbi_worker.queue.inspection.replies import number
 from imbi_worker.queue.inspection.views import HoldView, QueueStats, WorkerView
 
 Values: TypeAlias = dict[tuple[str, ...], float]

@@ -24,9 +24,9 @@ from imbi_worker.dispatch import Attempt, Terms
 from imbi_worker.operations.errors import NotFound, Refused, operation_errors
 from imbi_worker.queue import EngineOptions, WorkerPlan, build_engine, connect, in_database
 from imbi_worker.queue.inspection import Inspection
+from imbi_worker.queue.inspection.asking import ask, redis_errors
 from imbi_worker.queue.inspection.databases import empty_databases, remove_our_keys
 from imbi_worker.queue.inspection.health import redis_facts
-from imbi_worker.queue.inspection.reading import ask, redis_errors
 
 _HANDLER: Final = "bench#nothing"
 _PROJECTS: Final = 10

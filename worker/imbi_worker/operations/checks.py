@@ -14,8 +14,8 @@ from imbi_worker.graph import Neo4jGraph
 from imbi_worker.operations.errors import OperationError, operation_errors
 from imbi_worker.operations.plugins import overview
 from imbi_worker.queue.inspection import Inspection
+from imbi_worker.queue.inspection.asking import redis_errors
 from imbi_worker.queue.inspection.health import RedisFacts, redis_facts
-from imbi_worker.queue.inspection.reading import redis_errors
 from imbi_worker.queue.rights import SCRIPTING, missing_rights
 from imbi_worker.queue.roles import GATEWAY, OPERATOR, WORKER
 

@@ -9,8 +9,8 @@ from imbi_worker.operations.errors import NotFound, Refused, operation_errors
 from imbi_worker.operations.jobs import list_jobs
 from imbi_worker.queue.control import AT_ONCE, CancelVerdict, Control, Mandate, RunNowVerdict
 from imbi_worker.queue.inspection import Inspection
-from imbi_worker.queue.inspection.listing import JobFilter
-from imbi_worker.queue.inspection.reading import redis_errors
+from imbi_worker.queue.inspection.asking import redis_errors
+from imbi_worker.queue.inspection.job_filter import JobFilter
 from imbi_worker.queue.inspection.views import State
 
 Verb: TypeAlias = Literal["cancel", "run now"]

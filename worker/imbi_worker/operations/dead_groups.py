@@ -11,7 +11,7 @@ from imbi_sdk.attempt.outcome import DeathReason
 from imbi_worker.operations.errors import NotFound, operation_errors
 from imbi_worker.queue.inspection import Inspection
 from imbi_worker.queue.inspection.glance import deaths
-from imbi_worker.queue.inspection.listing import JobFilter
+from imbi_worker.queue.inspection.job_filter import JobFilter
 from imbi_worker.queue.inspection.views import JobView
 
 _LENGTH: Final = 8

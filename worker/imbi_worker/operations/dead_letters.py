@@ -18,9 +18,10 @@ from imbi_worker.operations.errors import InvalidInput, NotFound, Refused, opera
 from imbi_worker.queue.control import AT_ONCE, Mandate
 from imbi_worker.queue.dead_letters import Discarded, ReplayResult, discard, replay
 from imbi_worker.queue.inspection import Inspection
+from imbi_worker.queue.inspection.asking import redis_errors
 from imbi_worker.queue.inspection.glance import deaths
-from imbi_worker.queue.inspection.listing import InvalidCursor, JobFilter, Listing
-from imbi_worker.queue.inspection.reading import redis_errors
+from imbi_worker.queue.inspection.job_filter import JobFilter
+from imbi_worker.queue.inspection.listing import InvalidCursor, Listing
 from imbi_worker.queue.inspection.views import DeadLetterView, JobView, Page, State
 
 # One command's worth; the janitor keeps 10,000 of them.

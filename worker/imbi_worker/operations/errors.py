@@ -24,7 +24,7 @@ from imbi_sdk.queue import (
     SigningKeyError,
 )
 from imbi_worker.graph import GraphMisconfigured
-from imbi_worker.queue.inspection.reading import NotAllowed
+from imbi_worker.queue.inspection.asking import NotAllowed
 
 
 class OperationError(Exception):

@@ -10,8 +10,8 @@ from imbi_worker.operations.letters import Keys, LineError, Seal, read_line, wri
 from imbi_worker.queue.control import Mandate
 from imbi_worker.queue.imports import Imported, ImportResult, Letter, bring_back
 from imbi_worker.queue.inspection import Inspection
+from imbi_worker.queue.inspection.asking import redis_errors
 from imbi_worker.queue.inspection.letters import in_order, whole_letters
-from imbi_worker.queue.inspection.reading import redis_errors
 from imbi_worker.queue.janitor import Retention
 
 # A body of 26 MiB and its event, encrypted: longer lines are no export.

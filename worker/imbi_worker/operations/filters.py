@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from imbi_worker.operations.errors import InvalidInput
-from imbi_worker.queue.inspection.listing import JobFilter
+from imbi_worker.queue.inspection.job_filter import JobFilter
 from imbi_worker.queue.inspection.views import State
 
 _TERM: Final = re.compile(

@@ -9,7 +9,7 @@ from imbi_sdk.handler import parse_handler
 from imbi_worker.operations.errors import InvalidInput, NotFound, Refused, operation_errors
 from imbi_worker.queue.control import Control, Held, Mandate
 from imbi_worker.queue.inspection import Inspection
-from imbi_worker.queue.inspection.reading import redis_errors
+from imbi_worker.queue.inspection.asking import redis_errors
 from imbi_worker.queue.inspection.views import HoldView
 
 QUEUE = "queue"

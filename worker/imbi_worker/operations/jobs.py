@@ -9,7 +9,8 @@ from imbi_sdk.attempt import Redactor
 from imbi_worker import operations
 from imbi_worker.operations.errors import InvalidInput, NotFound, operation_errors
 from imbi_worker.queue.inspection import Inspection, outcomes
-from imbi_worker.queue.inspection.listing import InvalidCursor, JobFilter, Listing
+from imbi_worker.queue.inspection.job_filter import JobFilter
+from imbi_worker.queue.inspection.listing import InvalidCursor, Listing
 from imbi_worker.queue.inspection.outcomes import End
 from imbi_worker.queue.inspection.views import AttemptView, JobView, Page
 

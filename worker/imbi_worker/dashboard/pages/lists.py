@@ -12,7 +12,7 @@ from imbi_worker.operations.audit import newest
 from imbi_worker.operations.errors import operation_errors
 from imbi_worker.operations.holds import list_holds
 from imbi_worker.operations.plugins import overview
-from imbi_worker.queue.inspection.reading import when
+from imbi_worker.queue.inspection.replies import when
 
 _AUDIT_SHOWN: Final = 100
 

@@ -6,8 +6,9 @@ from datetime import datetime
 from typing import Any
 
 from imbi_sdk.queue import keys
+from imbi_worker.queue.inspection.asking import ask
 from imbi_worker.queue.inspection.reader import Inspection
-from imbi_worker.queue.inspection.reading import ask, number, pairs, text, texts, when
+from imbi_worker.queue.inspection.replies import number, pairs, text, texts, when
 
 # Well below the socket's own timeout of 5 s.
 _LOOK_AGAIN_MS = 2_000

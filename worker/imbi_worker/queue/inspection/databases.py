@@ -4,7 +4,8 @@ import re
 from typing import Final
 
 from imbi_sdk.queue import QueueError, QueueUnavailable
-from imbi_worker.queue.inspection.reading import Client, Command, ask, number
+from imbi_worker.queue.inspection.asking import Client, Command, ask
+from imbi_worker.queue.inspection.replies import number
 
 _KEYSPACE: Final = re.compile(r"db(\d+)")
 _CHUNK: Final = 1_000

@@ -5,17 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from imbi_sdk.queue import keys
+from imbi_worker.queue.inspection.asking import Command, ask
 from imbi_worker.queue.inspection.reader import Inspection
-from imbi_worker.queue.inspection.reading import (
-    Command,
-    ask,
-    number,
-    pairs,
-    server_time,
-    text,
-    texts,
-    when,
-)
+from imbi_worker.queue.inspection.replies import number, pairs, server_time, text, texts, when
 from imbi_worker.queue.inspection.views import JobView, State
 
 # A lease ends at its job's score. Longer ones than this are no lease anybody sets.

@@ -6,14 +6,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal, TypeAlias
 
 from imbi_sdk.queue import QueueError, QueueUnavailable
-from imbi_worker.queue.inspection.reading import (
-    Client,
-    NotAllowed,
-    ask,
-    number,
-    server_time,
-    text,
-)
+from imbi_worker.queue.inspection.asking import Client, NotAllowed, ask
+from imbi_worker.queue.inspection.replies import number, server_time, text
 
 Persistence: TypeAlias = Literal["append-only file", "snapshots", "none"]
 

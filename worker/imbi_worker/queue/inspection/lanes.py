@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 
 from imbi_sdk.queue import keys
+from imbi_worker.queue.inspection.asking import Command, ask
 from imbi_worker.queue.inspection.reader import Inspection
-from imbi_worker.queue.inspection.reading import Command, ask, text
+from imbi_worker.queue.inspection.replies import text
 from imbi_worker.queue.inspection.views import JobView
 
 _PAGE = 1_000

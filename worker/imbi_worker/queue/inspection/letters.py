@@ -4,8 +4,11 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from imbi_sdk.queue import keys
-from imbi_worker.queue.inspection.reader import Inspection, attempts, job_view
-from imbi_worker.queue.inspection.reading import Command, ask, number, server_time, texts
+from imbi_worker.queue.inspection.asking import Command, ask
+from imbi_worker.queue.inspection.attempts import attempts
+from imbi_worker.queue.inspection.hashes import job_view
+from imbi_worker.queue.inspection.reader import Inspection
+from imbi_worker.queue.inspection.replies import number, server_time, texts
 from imbi_worker.queue.inspection.views import AttemptView, JobView, State
 from imbi_worker.queue.inspection.waiting import Surroundings
 

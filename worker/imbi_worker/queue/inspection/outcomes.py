@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from imbi_sdk.queue import keys
+from imbi_worker.queue.inspection.asking import ask
 from imbi_worker.queue.inspection.reader import Inspection
-from imbi_worker.queue.inspection.reading import ask, number, pairs, text, texts, when
+from imbi_worker.queue.inspection.replies import number, pairs, text, texts, when
 from imbi_worker.queue.inspection.views import JobView, State
 
 # Well below the socket's own timeout of 5 s; a job that never wrote an outcome is seen then.

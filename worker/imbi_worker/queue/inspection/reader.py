@@ -3,39 +3,26 @@
 Reads only. Lists are in ``listing``; nothing here asks Redis for all its keys.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
 from imbi_sdk.queue import keys
-from imbi_worker.queue.inspection.reading import (
-    Client,
-    Command,
-    ask,
-    number,
-    pairs,
-    server_time,
-    text,
-    texts,
-    when,
-)
+from imbi_worker.queue.inspection.asking import Client, Command, ask
+from imbi_worker.queue.inspection.attempts import attempts
+from imbi_worker.queue.inspection.hashes import delivery_view, job_view, stranger_view, worker_view
+from imbi_worker.queue.inspection.replies import number, pairs, server_time, text, texts, when
 from imbi_worker.queue.inspection.surroundings import SILENCE, gather, read_holds
 from imbi_worker.queue.inspection.views import (
-    AttemptView,
     DeadLetterView,
     DeliveryView,
     HoldView,
     JobView,
-    LogLine,
     QueueStats,
     State,
     StoredJob,
     WorkerView,
 )
-from imbi_worker.queue.inspection.waiting import Surroundings, not_taken_in, why
 
-_ATTEMPT = "attempt:"
 _FIELDS = (
     *("state", "handler", "plugin", "project", "lane", "seq", "delivery", "digest", "ordinal"),
     *("enqueued", "attempts", "crashes", "run", "not_before", "hold", "deferred_since", "started"),
@@ -70,7 +57,7 @@ class Inspection:
         now = server_time(at)
         around = await gather(self.redis, found, scores, now)
         views = {id_: job_view(id_, hash_, around[id_]) for id_, hash_ in found.items()}
-        views.update({id_: _stranger(id_, when(due), now) for id_, due in strangers.items()})
+        views.update({id_: stranger_view(id_, when(due), now) for id_, due in strangers.items()})
         return {id_: views[id_] for id_ in ids if id_ in views}
 
     async def stored(self, job: str, *, with_event: bool = False) -> StoredJob | None:
@@ -143,7 +130,7 @@ class Inspection:
         seen = [(text(id_), when(score)) for id_, score in pairs(beats)]
         hashes = await ask(self.redis, [("HGETALL", f"{keys.WORKER}{id_}") for id_, _ in seen])
         views = [
-            _worker(id_, moment, texts(facts), now)
+            worker_view(id_, moment, texts(facts), now)
             for (id_, moment), facts in zip(seen, hashes, strict=True)
             if moment is not None
         ]
@@ -180,148 +167,3 @@ class Inspection:
         at, found = await ask(self.redis, [("TIME",), ("ZRANGE", self.queue, 0, 0, "WITHSCORES")])
         since = when(found[1]) if found else None
         return since if since is not None and since <= server_time(at) else None
-
-
-def job_view(job: str, facts: Mapping[str, str], around: Surroundings) -> JobView:
-    state = facts["state"]
-    return JobView(
-        id=job,
-        handler=facts.get("handler", ""),
-        state=State.WAITING if state == "parked" else State(state),
-        project=facts.get("project", ""),
-        plugin_id=facts.get("plugin") or None,
-        delivery=facts.get("delivery", ""),
-        lane=facts.get("lane", ""),
-        seq=number(facts.get("seq")),
-        ordinal=number(facts.get("ordinal")),
-        attempts=number(facts.get("attempts")),
-        crashes=number(facts.get("crashes")),
-        run=number(facts.get("run")) or 1,
-        enqueued=when(facts.get("enqueued")),
-        started=when(facts.get("started")),
-        ended=when(facts.get("ended")),
-        not_before=when(facts.get("not_before")),
-        worker=facts.get("worker") or None,
-        wait=why(job, facts, around),
-        reason=facts.get("reason", ""),
-        error=facts.get("error", ""),
-        reported_as=facts.get("status", ""),
-        replayed_by=facts.get("replayed_by") or None,
-        cancelled_by=facts.get("cancelled_by") or None,
-    )
-
-
-def delivery_view(delivery: str, record: Mapping[str, str]) -> DeliveryView:
-    return DeliveryView(
-        id=delivery,
-        received=when(record.get("received")),
-        open=max(0, number(record.get("open"))),
-        jobs={
-            name.removeprefix("job:"): state
-            for name, state in record.items()
-            if name.startswith("job:")
-        },
-    )
-
-
-def _stranger(job: str, due: datetime | None, now: datetime) -> JobView:
-    return JobView(
-        id=job,
-        handler="",
-        state=State.WAITING,
-        project="",
-        plugin_id=None,
-        delivery="",
-        lane="",
-        seq=0,
-        ordinal=0,
-        attempts=0,
-        crashes=0,
-        run=1,
-        enqueued=None,
-        wait=not_taken_in(due, now),
-    )
-
-
-def _worker(id_: str, seen: datetime, facts: Mapping[str, str], now: datetime) -> WorkerView:
-    # The script's memory of its last claim; ids and tokens are nothing to show.
-    told = {name: v for name, v in facts.items() if name not in {"claim", "claimed", "slugs"}}
-    return WorkerView(
-        id=id_,
-        seen=seen,
-        is_alive=now - seen <= SILENCE,
-        slugs=tuple(facts.get("slugs", "").split()),
-        facts=told,
-    )
-
-
-def attempts(facts: Mapping[str, str]) -> tuple[AttemptView, ...]:
-    found = [
-        _attempt(name.removeprefix(_ATTEMPT), record)
-        for name, record in facts.items()
-        if name.startswith(_ATTEMPT)
-    ]
-    if facts.get("state") == State.SUCCEEDED:
-        success = _success(facts)
-        # One that warned has a record of its own.
-        if not any((one.run, one.number) == (success.run, success.number) for one in found):
-            found.append(success)
-    return tuple(sorted(found, key=lambda attempt: (attempt.run, attempt.number)))
-
-
-def _success(facts: Mapping[str, str]) -> AttemptView:
-    """A success leaves no record of its own: the hash holds what it would say."""
-    duration = facts.get("duration_ms", "")
-    return AttemptView(
-        run=number(facts.get("run")) or 1,
-        number=number(facts.get("attempts")),
-        outcome="succeeded",
-        worker=facts.get("worker"),
-        started=None,
-        ended=when(facts.get("ended")),
-        duration=timedelta(milliseconds=number(duration)) if duration else None,
-    )
-
-
-def _error(told: Mapping[str, Any]) -> str:
-    """What went wrong, and what a worker that was replaced said of it when nobody listened."""
-    error = str(told.get("error") or "")
-    if not told.get("stale"):
-        return error
-    said = f"; its worker came back and said {told['stale']}, which no longer counted"
-    late = told.get("stale_error")
-    return f"{error}{said}: {late}" if late else f"{error}{said}"
-
-
-def _attempt(place: str, record: str) -> AttemptView:
-    run, _, nth = place.partition(".")
-    try:
-        told = json.loads(record)
-    except ValueError:
-        told = None
-    if not isinstance(told, dict):
-        return AttemptView(number(run), number(nth), "unreadable", None, None, None, None)
-    duration, pause = told.get("duration_ms"), told.get("retry_in_ms")
-    return AttemptView(
-        run=number(run),
-        number=number(nth),
-        outcome=str(told.get("outcome", "")),
-        worker=told.get("worker"),
-        started=when(str(told.get("started") or "")),
-        ended=when(str(told.get("ended") or "")),
-        duration=None if duration is None else timedelta(milliseconds=duration),
-        error=_error(told),
-        retry_in=None if pause is None else timedelta(milliseconds=pause),
-        lines=_lines(told.get("lines")),
-        lines_left_out=number(str(told.get("lines_left_out") or "")),
-    )
-
-
-def _lines(found: Any) -> tuple[LogLine, ...]:
-    if not isinstance(found, list):
-        return ()
-    return tuple(
-        LogLine(when(str(line[0])), str(line[1]), str(line[2]), str(line[3]))
-        for line in found
-        if isinstance(line, list) and len(line) == 4  # noqa: PLR2004 - as it was written
-    )

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 
 from imbi_sdk.queue import keys
+from imbi_worker.queue.inspection.asking import ask
 from imbi_worker.queue.inspection.reader import Inspection
-from imbi_worker.queue.inspection.reading import ask, server_time, text
+from imbi_worker.queue.inspection.replies import server_time, text
 
 _CHUNK = 1_000
 

@@ -6,16 +6,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from imbi_sdk.queue import keys
-from imbi_worker.queue.inspection.reading import (
-    Client,
-    Command,
-    ask,
-    number,
-    pairs,
-    text,
-    texts,
-    when,
-)
+from imbi_worker.queue.inspection.asking import Client, Command, ask
+from imbi_worker.queue.inspection.replies import number, pairs, text, texts, when
 from imbi_worker.queue.inspection.views import HoldView
 from imbi_worker.queue.inspection.waiting import Fleet, Surroundings, due_at
 

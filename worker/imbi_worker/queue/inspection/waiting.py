@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from imbi_sdk.queue import keys
-from imbi_worker.queue.inspection.reading import number, when
+from imbi_worker.queue.inspection.replies import number, when
 from imbi_worker.queue.inspection.views import HoldView, Wait
 
 _FOREIGN = "foreign"
