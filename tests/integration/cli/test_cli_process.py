@@ -135,6 +135,24 @@ def test_what_is_loaded_on_use_is_the_real_thing() -> None:
     assert result.stdout == "{'a': 1} True\n"
 
 
+@pytest.mark.parametrize("is_brief", [True, False])
+def test_once_a_command_is_loaded_its_garbage_is_collected(*, is_brief: bool) -> None:
+    """Nobody looks for any while modules load; what then runs may run for days."""
+    program = (
+        "import gc\n"
+        "from imbi_worker.cli.start import put_off_collecting, short_start\n"
+        "put_off_collecting()\n"
+        "before = gc.isenabled()\n"
+        f"with short_start(is_brief={is_brief}):\n"
+        "    pass\n"
+        "print(before, gc.isenabled())\n"
+    )
+    result = subprocess.run(  # noqa: S603 - our own program
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert result.stdout == "False True\n"
+
+
 def test_ctrl_c_ends_a_wait_with_130(station: Station) -> None:
     """The job stays enqueued; there is no traceback."""
     arguments = ["enqueue", "github#sync", "--body", "-", "--project", "p", "--org", "o", "--wait"]

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Final
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from imbi_worker.cli.start import short_start
+from imbi_worker.cli.start import put_off_collecting, short_start
 
 VERBS: Final[Mapping[str, str]] = {
     "run": "Claim and run jobs until SIGTERM; then drain.",
@@ -195,6 +195,7 @@ def root(
 
 def main() -> None:
     """The console script."""
+    put_off_collecting()
     # What libraries log is no part of a command's answer; `run` sets up its own logs.
     logging.getLogger().addHandler(logging.NullHandler())
     app()
