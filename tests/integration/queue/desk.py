@@ -1,7 +1,7 @@
 """A desk at one Redis where a test plays gateway and workers, step by step, without an engine."""
 
 from collections.abc import Awaitable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, cast
 
@@ -365,4 +365,4 @@ class Desk:
 def ending(job: ClaimedJob, kind: Kind, **fields: Any) -> Ending:
     if kind == "retry":
         fields = {"wait_ms": MINUTE, "error": "HTTPError: HTTP 503", **fields}
-    return replace(Ending(job.id, job.token, kind), **fields)
+    return Ending(job.id, job.token, kind)._replace(**fields)

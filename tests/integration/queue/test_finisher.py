@@ -2,7 +2,6 @@
 
 import asyncio
 from contextlib import suppress
-from dataclasses import replace
 from typing import Any
 
 from desk import PATIENCE, Desk, ending
@@ -24,7 +23,7 @@ async def test_an_ending_that_cannot_be_sent_holds_no_other_up(desk: Desk) -> No
     )
     no_text: Any = object()
     finisher.add(ending(first, "succeeded"))
-    finisher.add(replace(ending(bad, "succeeded"), status=no_text))
+    finisher.add(ending(bad, "succeeded")._replace(status=no_text))
     finisher.add(ending(last, "succeeded"))
     running = asyncio.create_task(finisher.run())
     await asyncio.wait_for(finisher.drained(), 10)

@@ -1,6 +1,5 @@
 """From what became of an attempt to what is counted of it."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -172,7 +171,7 @@ def test_a_tracer_that_fails_ends_no_job(monkeypatch: pytest.MonkeyPatch) -> Non
             raise RuntimeError
 
     counts = counting()
-    account = Telemetry(counts, Broken()).begins(replace(attempt(), number=2), 5, 8)  # type: ignore[arg-type]  # broken on purpose
+    account = Telemetry(counts, Broken()).begins(attempt()._replace(number=2), 5, 8)  # type: ignore[arg-type]  # broken on purpose
     assert account.ids == {}
     account.ended(Ending("j1", "t", "succeeded"), Verdict(Succeeded(), SECOND))
     assert samples(counts)[attempts("succeeded")] == 1

@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from imbi_sdk.attempt import Limits, RetryPolicy
 from imbi_sdk.queue.job import ActionJob
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
+class Attempt(NamedTuple):
     """A claimed job and its past; the signature has been checked.
 
     *event* is JSON text, parsed anew for each call. *number* counts runs from 1,
@@ -18,8 +18,8 @@ class Attempt:
     *after_unknown* says that nobody knows how the previous run ended.
     """
 
-    job: ActionJob = field(repr=False)
-    event: bytes = field(repr=False)
+    job: ActionJob
+    event: bytes
     number: int
     enqueued_at: datetime
     attempts_used: int = 0
@@ -28,6 +28,10 @@ class Attempt:
     held: timedelta = timedelta(0)
     deferred_since: datetime | None = None
     after_unknown: bool = False
+
+    def __repr__(self) -> str:
+        # A job's config and its event may quote a secret.
+        return f"Attempt(number={self.number}, enqueued_at={self.enqueued_at!r})"
 
 
 @dataclass(frozen=True, slots=True)

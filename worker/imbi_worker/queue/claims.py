@@ -2,9 +2,9 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal, cast
+from typing import Any, Literal, NamedTuple, cast
 
 from imbi_sdk.queue import keys
 from imbi_sdk.queue.job import WIRE_VERSION
@@ -16,8 +16,7 @@ _CLAIM = load_script("claim", SCRIPTS)
 _FIELDS = 5
 
 
-@dataclass(frozen=True, slots=True)
-class ClaimedJob:
+class ClaimedJob(NamedTuple):
     """One job under our lease: its bytes and what its hash says, nothing verified yet.
 
     *waited_ms* is how long it could have run and did not: no worker was free, or none had its
@@ -26,8 +25,8 @@ class ClaimedJob:
 
     id: str
     token: str
-    body: bytes = field(repr=False)
-    event: bytes = field(repr=False)
+    body: bytes
+    event: bytes
     enqueued_at: datetime
     run: int
     waited_ms: int = 0
@@ -37,6 +36,10 @@ class ClaimedJob:
     held: timedelta = timedelta()
     deferred_since: datetime | None = None
     after_unknown: bool = False
+
+    def __repr__(self) -> str:
+        # A body and an event may quote a secret.
+        return f"ClaimedJob(id={self.id!r}, token={self.token!r}, run={self.run})"
 
     @property
     def number(self) -> int:
@@ -167,7 +170,7 @@ def _job(fields: Sequence[bytes], events: Mapping[bytes, bytes], at_ms: int) -> 
         run=int(run or 1),
         waited_ms=max(0, at_ms - max(int(due), int(enqueued or at_ms))),
     )
-    return replace(job, **_past(past)) if past else job
+    return job._replace(**_past(past)) if past else job
 
 
 def _past(figures: Sequence[str]) -> dict[str, Any]:

@@ -9,13 +9,14 @@ import math
 import time
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
 import structlog
 from redis.exceptions import RedisError
+from structlog.typing import FilteringBoundLogger
 
 from imbi_sdk.attempt import Interrupted, Verdict
 from imbi_sdk.attempt.outcome import Dead, DeathReason, Outcome, Retry
@@ -86,6 +87,8 @@ class JobsInHand:
         self._watchdog = watchdog
         self._finisher = finisher
         self._witness: Witness = witness or NoWitness()
+        # Bound once: the one that get_logger makes binds itself for each line.
+        self._log: FilteringBoundLogger = structlog.get_logger("imbi_worker.queue").bind()
         self._jobs: dict[str, _InHand] = {}
         self._alone: deque[_InHand] = deque()
         self._exclusive: set[str] = set()
@@ -166,7 +169,7 @@ class JobsInHand:
             self.start(claimed)
             return
         ending = Ending(claimed.id, claimed.token, "released", counts=False)
-        tell(ending)
+        tell(self._log, ending)
         self._finisher.add(ending)
 
     def _take_again(self, held: _InHand, claimed: ClaimedJob) -> None:
@@ -274,17 +277,17 @@ class JobsInHand:
             self._end(job, self._ending(claimed, _own_defect(claimed, error), timedelta()))
             return
         if verdict.unfinished is not None:
-            abandoned = replace(ending, kind="abandoned", counts=True)
+            abandoned = ending._replace(kind="abandoned", counts=True)
             self._finisher.add(abandoned)
             self._account_for(job, abandoned, verdict)
-            ending = replace(ending, counts=False, record="")
+            ending = ending._replace(counts=False, record="")
             try:
                 await self._outlast(job, verdict.unfinished)
             except asyncio.CancelledError:
                 if job.stop is StopReason.LOST:
                     raise
         if ending.token != job.claimed.token:
-            ending = replace(ending, token=job.claimed.token)
+            ending = ending._replace(token=job.claimed.token)
         self._end(job, ending, verdict)
 
     async def _outlast(self, job: _InHand, unfinished: asyncio.Task[Any]) -> None:
@@ -305,7 +308,7 @@ class JobsInHand:
                 job.account.lost()
         elif job.stop is StopReason.CANCELLED:
             ending = Ending(claimed.id, claimed.token, "cancelled", counts=False, status="skipped")
-            self._end(job, replace(ending, reason="cancelled"))
+            self._end(job, ending._replace(reason="cancelled"))
         else:
             status = "begun" if has_begun else ""
             ending = Ending(claimed.id, claimed.token, "released", counts=False, status=status)
@@ -313,7 +316,7 @@ class JobsInHand:
 
     def _end(self, job: _InHand, ending: Ending, verdict: Verdict | None = None) -> None:
         self._note_end(job, ending)
-        tell(ending, verdict)
+        tell(self._log, ending, verdict)
         self._finisher.add(ending)
         self._account_for(job, ending, verdict)
 
@@ -349,7 +352,7 @@ def _under(claimed: ClaimedJob, held: _InHand) -> Ending:
     ending = held.ending
     if ending is None or ending.kind not in _ENDS or claimed.run != held.claimed.run:
         return Ending(claimed.id, claimed.token, "released", counts=False)
-    return replace(ending, token=claimed.token)
+    return ending._replace(token=claimed.token)
 
 
 def _own_defect(claimed: ClaimedJob, error: Exception) -> Outcome:

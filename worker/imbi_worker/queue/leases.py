@@ -12,9 +12,8 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
 from redis import Redis
@@ -32,8 +31,7 @@ _LONGEST_RETRY = 1.0
 EXIT_FORCED = 70
 
 
-@dataclass(frozen=True, slots=True)
-class Lease:
+class Lease(NamedTuple):
     """A job we hold, and until when (monotonic seconds) its lease may be renewed."""
 
     token: str

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import structlog
+from structlog.typing import FilteringBoundLogger
 
 from imbi_sdk.attempt import Verdict
 from imbi_worker.dispatch import Attempt
@@ -31,8 +32,6 @@ EVENTS: Final = {
 
 STARTED: Final = "job.attempt.started"
 _FAILED: Final = frozenset({"retry", "dead", "abandoned"})
-# Not even told as a field; 0 is something.
-_NOTHING: Final = (None, "")
 _WEBHOOK: Final = re.compile(rb'"webhook_id":\s?"([^"\\]{1,200})"')
 _EARLY: Final = 2_048
 
@@ -75,7 +74,8 @@ def bind(attempt: Attempt, more: Mapping[str, str | int]) -> None:
         "attempt": attempt.number,
         **more,
     }
-    JOB_FIELDS.set({name: value for name, value in fields.items() if value not in _NOTHING})
+    # What says nothing is no field; 0 is something.
+    JOB_FIELDS.set({name: value for name, value in fields.items() if value or value == 0})
     # Asked first: structlog makes a logger for each line, the ones it drops included.
     if _ROOT.isEnabledFor(logging.DEBUG):
         _LOG.debug(STARTED)
@@ -90,8 +90,8 @@ def _webhook_of(event: bytes) -> str:
     return found[1].decode("utf-8", "replace") if found else ""
 
 
-def tell(ending: Ending, verdict: Verdict | None = None) -> None:
-    """Say what an attempt came to. Texts of an ending are redacted already."""
+def tell(log: FilteringBoundLogger, ending: Ending, verdict: Verdict | None = None) -> None:
+    """Say in *log* what an attempt came to. Texts of an ending are redacted already."""
     told: dict[str, Any] = {"outcome": ending.kind}
     if JOB_FIELDS.get(None) is None:
         # It was refused before its attempt, and has bound no fields.
@@ -108,9 +108,9 @@ def tell(ending: Ending, verdict: Verdict | None = None) -> None:
         told["next_retry_at"] = _in(ending.wait_ms)
     if ending.kind == "dead":
         hint = f"imbi-worker dead show {ending.id}"
-        _LOG.warning(EVENTS[ending.kind], **told, hint=hint)
+        log.warning(EVENTS[ending.kind], **told, hint=hint)
     else:
-        _LOG.info(EVENTS[ending.kind], **told)
+        log.info(EVENTS[ending.kind], **told)
 
 
 def _in(milliseconds: int) -> str:
