@@ -38,6 +38,7 @@ class Room:
         *configs: dict[str, Any],
         delivery: str = "d1",
         project: str = "p1",
+        projects: Sequence[str] = (),
         handler: str = "probe#act",
         payload: dict[str, Any] | None = None,
         webhook: str = "w1",
@@ -54,7 +55,10 @@ class Room:
                 WebhookRule(handler=handler, ordinal=number, handler_config=json.dumps(config))
                 for number, config in enumerate(configs)
             ],
-            targets=[Target(JobContext(project_id=project, project_slug=project, org_slug="o"))],
+            targets=[
+                Target(JobContext(project_id=name, project_slug=name, org_slug="o"))
+                for name in projects or (project,)
+            ],
         )
 
     @asynccontextmanager

@@ -1,15 +1,52 @@
 """Workers with nothing to do, or with nothing left to do but to write it down."""
 
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
+from functools import partial
 
+import pytest
 from probe import JOURNAL
+from redis.asyncio import Redis
 from room import Room
 
+from imbi_sdk.queue import keys
+from imbi_worker.queue import claim_loop
 from waiting import until
 
+TWELVE = [f"p{number}" for number in range(12)]
 
-async def is_waiting(room: Room) -> bool:
-    return bool((await room.redis.info("clients"))["blocked_clients"])
+
+async def is_waiting(room: Room, workers: int = 1) -> bool:
+    return int((await room.redis.info("clients"))["blocked_clients"]) == workers
+
+
+@asynccontextmanager
+async def two_idle_workers(
+    room: Room, monkeypatch: pytest.MonkeyPatch, *, concurrency: int
+) -> AsyncIterator["asyncio.Task[object]"]:
+    """A worker that waits for a token, and behind it one of which there is only the waiting.
+
+    The task given is the second one's; it has ended when somebody woke it.
+    """
+    # Longer than the test: neither looks up by itself meanwhile.
+    monkeypatch.setattr(claim_loop, "_LONGEST_SLEEP", timedelta(seconds=4))
+    monkeypatch.setattr(claim_loop, "_TICK", timedelta(minutes=1))
+    async with (
+        room.worker(concurrency=concurrency, lease=timedelta(seconds=30)),
+        Redis.from_url(room.url.get_secret_value()) as redis,
+    ):
+        await until(lambda: is_waiting(room))
+        second = asyncio.create_task(redis.blpop([keys.WAKE], timeout=0))
+        await until(partial(is_waiting, room, 2))
+        try:
+            yield second
+        finally:
+            JOURNAL.gate.set()
+            second.cancel()
+            await asyncio.wait({second})
 
 
 async def test_a_worker_that_drains_while_it_waits_holds_up_no_job(room: Room) -> None:
@@ -46,6 +83,28 @@ async def test_more_jobs_than_a_waiting_claim_asks_for_all_run_at_once(room: Roo
         JOURNAL.gate.set()
         for one in enqueued:
             await room.until_ended(one)
+
+
+async def test_a_woken_worker_takes_few_jobs_first_and_wakes_nobody_for_the_others(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It comes back for them at once: another one would wake for nothing."""
+    async with two_idle_workers(room, monkeypatch, concurrency=50) as second:
+        enqueued = await room.enqueue({"label": "a", "does": "wait"}, projects=TWELVE)
+        await until(lambda: len(JOURNAL.of("start")) == 12)
+        tokens = [(await room.job(job.id))["token"] for job in enqueued.jobs]
+        claims = Counter(token.rpartition("/")[0] for token in tokens)
+        assert sorted(claims.values()) == [4, 8]
+        assert not second.done()
+
+
+async def test_a_woken_worker_without_slots_for_the_others_wakes_the_next(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with two_idle_workers(room, monkeypatch, concurrency=4) as second:
+        await room.enqueue({"label": "a", "does": "wait"}, projects=TWELVE)
+        await until(lambda: len(JOURNAL.of("start")) == 4)
+        await until(second.done)
 
 
 async def test_an_action_that_has_ended_takes_no_slot_until_it_is_written_down(

@@ -3,8 +3,10 @@
 import asyncio
 from datetime import timedelta
 
+import pytest
 from desk import Desk
 from redis import Redis as BlockingRedis
+from redis.exceptions import ResponseError
 
 from imbi_sdk.queue import keys
 from imbi_worker.queue.claims import Claim, Request
@@ -61,6 +63,15 @@ async def test_a_redis_that_lost_the_script_is_given_it_again(desk: Desk) -> Non
     await desk.redis.script_flush()
     job = await desk.job()
     assert [claimed.id for claimed in (await claiming).jobs] == [job]
+
+
+async def test_an_error_of_a_claim_that_waited_is_raised(torn: Desk) -> None:
+    """It is the script's, though the pipeline with it went well."""
+    claiming = await waiting_claim(torn)
+    await torn.redis.set("imbi:layout", "7")
+    await torn.redis.rpush(keys.WAKE, "1")
+    with pytest.raises(ResponseError, match=r"LAYOUT.*layout 7.*layout 1"):
+        await claiming
 
 
 async def test_one_that_is_given_up_claims_nothing_any_more(desk: Desk) -> None:

@@ -479,6 +479,14 @@ async def test_a_claim_that_leaves_nothing_wakes_nobody(desk: Desk) -> None:
     assert await desk.tokens() == 0
 
 
+async def test_what_is_due_later_wakes_nobody(desk: Desk) -> None:
+    """An idle worker sleeps until then by itself."""
+    await desk.job()
+    claimed = await desk.claim_one()
+    assert await desk.end(claimed, "retry", wait_ms=MINUTE) == "ok"
+    assert await desk.tokens() == 0
+
+
 async def test_the_next_due_moment_is_told(desk: Desk) -> None:
     """So that an idle worker sleeps until then: a lease's end, a retry, or a hold's end."""
     await desk.job(plugin_ids={"github": "gh-1"})
