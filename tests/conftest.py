@@ -29,8 +29,10 @@ NAMES_A_DATABASE = re.compile(r"/\d+$|[?&]db=\d+")
 
 @pytest.fixture(scope="session", autouse=True)
 def _tests_go_on() -> Iterator[None]:
-    """A watchdog ends a process that hangs in its drain. Ours, on a machine that stands still
-    for a moment, is the one that runs the tests, and would end without a word: its thread ends.
+    """A watchdog ends a process that hangs in its drain.
+
+    Ours, on a machine that stands still for a moment, is the one that runs the tests, and would
+    end without a word: its thread ends.
     """
     end_process = os._exit
 
