@@ -135,6 +135,16 @@ def test_the_settings_are_shown_without_a_secret(
     assert canary not in station.call("config", "show").output
 
 
+def test_a_setting_that_names_a_file_is_shown_as_its_path(
+    station: Station, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the table and as JSON."""
+    monkeypatch.setenv("IMBI_WORKER_HEARTBEAT_FILE", "/run/imbi/heartbeat")
+    found = {one["variable"]: one for one in station.lines("config", "show")}
+    assert found["IMBI_WORKER_HEARTBEAT_FILE"]["value"] == "/run/imbi/heartbeat"
+    assert "/run/imbi/heartbeat" in station.call("config", "show").stdout
+
+
 def test_wrong_settings_are_told_by_their_names(
     station: Station, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
 
 import typer
@@ -103,8 +104,8 @@ def _shown(value: Any, redactor: Redactor) -> Any:
     match value:
         case SecretStr():
             return MASK if value.get_secret_value() else ""
-        case str():
-            return redactor.text(value)
+        case str() | Path():
+            return redactor.text(str(value))
         case timedelta():
             return f"{value.total_seconds():g}s"
         case dict() | BaseModel():

@@ -1,0 +1,62 @@
+"""Rows on a terminal: columns where they fit, else a block for each row.
+
+No word is cut in two that somebody may want to copy.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
+
+from rich.cells import cell_len
+from rich.table import Table
+from rich.text import Text
+
+# A column that is narrower breaks a sentence after every other word.
+_READABLE: Final = 20
+# An id is never folded; a longer word is an address or a part of a body.
+_LONGEST_WORD: Final = 40
+_GAP: Final = "  "
+
+
+def columns(headers: Sequence[str], rows: Sequence[Sequence[Text]], *, width: int) -> Table | None:
+    """A table without lines; None where *width* is too little to read it."""
+    needed = [_needed(column) for column in zip(map(Text, headers), *rows, strict=True)]
+    if sum(needed) + len(_GAP) * (len(needed) - 1) > width:
+        return None
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for nth, (header, least) in enumerate(zip(headers, needed, strict=True)):
+        table.add_column(header, overflow="fold", no_wrap=nth == 0, min_width=least)
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def block(headers: Sequence[str], row: Sequence[Text], *, width: int) -> Iterator[Text]:
+    """The lines of one row: its first cell, then names and values, as many as fit on each."""
+    first, *rest = row
+    is_count = first.plain.replace(",", "").isdigit()
+    title = f"{headers[0].lower()} " if is_count else ""
+    yield Text.assemble(title, first, style="bold")
+    named = zip(headers[1:], rest, strict=True)
+    pairs = [Text.assemble((f"{name.lower()} ", "dim"), cell) for name, cell in named if cell]
+    yield from _filled(pairs, width=width)
+
+
+def _needed(column: Iterable[Text]) -> int:
+    """What a column needs: its longest word, and room for a few of them in a row."""
+    least = 0
+    for cell in column:
+        words = max((cell_len(word) for word in cell.plain.split()), default=0)
+        least = max(least, min(words, _LONGEST_WORD), min(cell_len(cell.plain), _READABLE))
+    return least
+
+
+def _filled(pairs: Sequence[Text], *, width: int) -> Iterator[Text]:
+    line = Text()
+    for pair in pairs:
+        gap = _GAP if line else ""
+        if gap and cell_len(line.plain) + len(gap) + cell_len(pair.plain) > width:
+            yield line
+            line, gap = Text(), ""
+        line = Text.assemble(line, gap, pair)
+    if line:
+        yield line
