@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from factories import make_keywords
 from imbi_sdk.queue import arq_deserializer, keys
-from imbi_worker.queue.connection import connect
+from imbi_worker.queue.arq_pool import connect
 from imbi_worker.queue.intake import Adopter, Intake
 
 

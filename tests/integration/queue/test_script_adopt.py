@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 
 from factories import make_event, make_keywords, make_signer
 from imbi_sdk.queue import Signer, arq_deserializer, keys
-from imbi_worker.queue.connection import connect
+from imbi_worker.queue.arq_pool import connect
 from imbi_worker.queue.intake import Adopter, Intake
 
 

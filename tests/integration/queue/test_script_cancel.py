@@ -9,7 +9,7 @@ from pydantic import SecretStr
 
 from factories import make_keywords
 from imbi_sdk.queue import keys, without_lane
-from imbi_worker.queue.connection import connect
+from imbi_worker.queue.arq_pool import connect
 from imbi_worker.queue.control import AT_ONCE, Mandate
 from imbi_worker.queue.intake import Adopter, Intake
 

@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import TypeVar
 
 import typer
-from arq.connections import ArqRedis
+from redis.asyncio import Redis
 
 from imbi_sdk.errors import ConfigurationError, PluginSchemaCollisionError
 from imbi_sdk.queue import SigningKeyError
@@ -43,7 +43,7 @@ class Session:
         self._graphs: list[graph.Neo4jGraph] = []
 
     @cached_property
-    def redis(self) -> ArqRedis:
+    def redis(self) -> Redis:
         return wiring.open_redis(self.settings)
 
     @cached_property

@@ -26,7 +26,7 @@ from imbi_worker.observability.listener import Answer, Listener
 from imbi_worker.observability.vital_signs import Equipment, live, ready
 from imbi_worker.probes.health import Health
 from imbi_worker.probes.heartbeat import INTERVAL_SECONDS, Heartbeat
-from imbi_worker.queue.connection import connect
+from imbi_worker.queue.connection import open_client
 from imbi_worker.queue.inspection.reader import Inspection
 from imbi_worker.queue.vitals import Vitals
 
@@ -84,7 +84,7 @@ class Lookout:
 
     async def _look(self) -> None:
         self._loop = asyncio.get_running_loop()
-        redis = connect(self._subject.redis_url, queue=self._subject.queue)
+        redis = open_client(self._subject.redis_url)
         exposition = Exposition(
             self._subject.registry, Inspection(redis, queue=self._subject.queue)
         )

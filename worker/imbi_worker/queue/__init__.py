@@ -5,12 +5,13 @@ from imbi_sdk.names import on_demand
 __all__, __getattr__ = on_demand(
     __name__,
     {
+        "arq_pool": ("connect",),
         "assembly": ("WorkerPlan", "build_engine", "worker_id"),
         "connection": (
             "RedisAddressError",
-            "connect",
             "in_database",
             "is_passing",
+            "open_client",
             "with_certificates",
         ),
         "dead_letters": ("Replayed", "replay"),

@@ -1,3 +1,6 @@
+from imbi_worker.queue.arq_pool import (
+    connect,
+)
 from imbi_worker.queue.assembly import (
     WorkerPlan,
     build_engine,
@@ -8,9 +11,9 @@ from imbi_worker.queue.claim_loop import (
 )
 from imbi_worker.queue.connection import (
     RedisAddressError,
-    connect,
     in_database,
     is_passing,
+    open_client,
     with_certificates,
 )
 from imbi_worker.queue.dead_letters import (
@@ -37,6 +40,7 @@ __all__ = [
     "connect",
     "in_database",
     "is_passing",
+    "open_client",
     "replay",
     "with_certificates",
     "worker_id",

@@ -1,7 +1,8 @@
 """Clients for the one Redis a worker talks to.
 
 arq's ``RedisSettings`` (0.28) drops URL options, keeps escapes in passwords, prints
-the password and knows no socket timeout; so the pool is built here and handed to arq.
+the password and knows no socket timeout; so the pool is built here. What works jobs off
+hands it to arq (``arq_pool``); what only looks does not wait for arq to load.
 """
 
 import ssl
@@ -11,7 +12,6 @@ from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode
 
 import redis as blocking
-from arq.connections import ArqRedis
 from pydantic import SecretStr
 from redis import asyncio as aioredis
 from redis.exceptions import (
@@ -27,7 +27,6 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from imbi_sdk.connecting import behind
-from imbi_sdk.queue import arq_deserializer, arq_serializer
 from imbi_worker.queue.packing import PACKING
 
 _SCHEMES = {"valkey": "redis", "valkeys": "rediss"}
@@ -68,8 +67,13 @@ def with_certificates(
     return SecretStr(f"{text}{'&' if '?' in text else '?'}{options}")
 
 
-def connect(url: SecretStr, *, queue: str) -> ArqRedis:
-    """An arq pool for *url*: ``redis``, ``rediss``, ``unix``, ``valkey`` or ``valkeys``."""
+def open_client(url: SecretStr) -> aioredis.Redis:
+    """A client for *url*; it connects when it is used, and owns its pool."""
+    return aioredis.Redis.from_pool(open_pool(url))
+
+
+def open_pool(url: SecretStr) -> aioredis.ConnectionPool:
+    """Connections to *url*: ``redis``, ``rediss``, ``unix``, ``valkey`` or ``valkeys``."""
     text, options = _options(url)
     try:
         pool = aioredis.ConnectionPool.from_url(text, **options)
@@ -81,15 +85,7 @@ def connect(url: SecretStr, *, queue: str) -> ArqRedis:
         ) from None
     _check_certificates(pool.connection_kwargs)
     pool.connection_class = PACKING[pool.connection_class]
-    redis = ArqRedis(
-        pool,
-        job_serializer=arq_serializer,
-        job_deserializer=arq_deserializer,
-        default_queue_name=queue,
-    )
-    # redis-py 5.3 closes only pools it has made itself; this one has no other owner.
-    redis.auto_close_connection_pool = True
-    return redis
+    return pool
 
 
 def connect_blocking(url: SecretStr) -> blocking.Redis:

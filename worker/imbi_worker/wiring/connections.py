@@ -1,15 +1,15 @@
 """Redis and the graph, as the settings name them; each connects when it is used."""
 
-from arq.connections import ArqRedis
 from pydantic import SecretStr
+from redis.asyncio import Redis
 
 from imbi_worker import graph, queue
 from imbi_worker.settings import Settings, SettingsError
 
 
-def open_redis(settings: Settings) -> ArqRedis:
-    """A pool that connects when it is used. :raises SettingsError: no address is set."""
-    return queue.connect(redis_url(settings), queue=settings.queue)
+def open_redis(settings: Settings) -> Redis:
+    """A client that connects when it is used. :raises SettingsError: no address is set."""
+    return queue.open_client(redis_url(settings))
 
 
 def redis_url(settings: Settings) -> SecretStr:

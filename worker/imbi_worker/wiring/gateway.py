@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from arq.connections import ArqRedis
+from redis.asyncio import Redis
 
 from imbi_sdk.queue import ActionQueue, Signer
 from imbi_sdk.queue.delivery import Lane, by_project, by_project_and_plugin, without_lane
@@ -28,7 +28,7 @@ def signer(settings: Settings) -> Signer | None:
     )
 
 
-def action_queue(redis: ArqRedis, settings: Settings) -> ActionQueue:
+def action_queue(redis: Redis, settings: Settings) -> ActionQueue:
     """The gateway's side of the queue, as this process's settings describe it."""
     return ActionQueue(
         redis, signer=signer(settings), queue=settings.queue, lane=LANES[settings.lane]

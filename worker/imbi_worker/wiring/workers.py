@@ -19,7 +19,7 @@ from imbi_sdk.registry import list_handlers
 from imbi_worker import builtin, dispatch, embedded, graph, identity, observability, queue
 from imbi_worker.queue.inspection import Inspection
 from imbi_worker.settings import Settings
-from imbi_worker.wiring.connections import open_redis, open_store, redis_url
+from imbi_worker.wiring.connections import open_store, redis_url
 from imbi_worker.wiring.equipment import load, require_encryption_key
 from imbi_worker.wiring.gateway import LANES, signer
 from imbi_worker.wiring.known_secrets import know_secrets
@@ -86,7 +86,8 @@ async def worker(
     require_encryption_key()
     know_secrets(redactor, settings)
     sign = signer(settings)
-    redis, store = open_redis(settings), open_store(settings)
+    redis = queue.connect(redis_url(settings), queue=settings.queue)
+    store = open_store(settings)
     loaded = load(plugins, within=settings.import_timeout)
     plan = queue.WorkerPlan(
         redis_url=redis_url(settings),
