@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
+from imbi_worker.cli.drawing import Canvas
 from imbi_worker.cli.output import Output, age, cleaned, plain
 from imbi_worker.operations.errors import (
     InvalidInput,
@@ -81,7 +82,8 @@ def shown(rows: list[tuple[str, ...]], width: int, *, is_utc: bool = False) -> l
     """The lines of a table on a terminal of *width*."""
     output = Output(as_json=False, is_utc=is_utc)
     stream = io.StringIO()
-    output._out = Console(file=stream, width=width, force_terminal=True, color_system=None)
+    console = Console(file=stream, width=width, force_terminal=True, color_system=None)
+    output._canvas = Canvas(console)
     output.table(("ID", "HANDLER", "WHY", "WORKER"), rows)
     return stream.getvalue().splitlines()
 

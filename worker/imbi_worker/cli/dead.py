@@ -9,6 +9,7 @@ from imbi_sdk.attempt import Redactor
 from imbi_sdk.queue import Signer
 from imbi_worker import wiring
 from imbi_worker.cli import changes, files, pages, transfer
+from imbi_worker.cli.groups import GROUP_HEADERS, dead_total, group_row
 from imbi_worker.cli.options import (
     Cursor,
     DryRun,
@@ -25,7 +26,6 @@ from imbi_worker.cli.options import (
     Yes,
 )
 from imbi_worker.cli.output import FAILED, OK, Cell, Output
-from imbi_worker.cli.screens import GROUP_HEADERS, dead_total, group_row
 from imbi_worker.cli.selection import Selection, filter_of, select
 from imbi_worker.cli.session import Session, execute, perform
 from imbi_worker.operations import dead_groups, dead_letters, jobs

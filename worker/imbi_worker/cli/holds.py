@@ -4,9 +4,10 @@ from typing import Annotated
 
 import typer
 
-from imbi_worker.cli import holding
+from imbi_worker.cli import changes
 from imbi_worker.cli.options import DryRun, For, Json, Reason, Utc
 from imbi_worker.cli.output import Output
+from imbi_worker.cli.rows import HOLD_HEADERS, hold_row
 from imbi_worker.cli.session import Session, execute
 from imbi_worker.operations import holds
 
@@ -28,7 +29,7 @@ def list_holds(*, utc: Utc = False, as_json: Json = False) -> None:
         if as_json:
             output.records(found)
         else:
-            output.table(holding.HEADERS, [holding.row(one) for one in found])
+            output.table(HOLD_HEADERS, [hold_row(one) for one in found])
 
     execute(work, output)
 
@@ -47,7 +48,7 @@ def add(
 
     async def work(session: Session) -> None:
         found = holds.parse_scope(scope)
-        await holding.hold(session, output, scope=found, span=span, reason=reason, is_dry=dry_run)
+        await changes.hold(session, output, scope=found, span=span, reason=reason, is_dry=dry_run)
 
     execute(work, output)
 
@@ -64,6 +65,6 @@ def remove(
     output = Output(as_json=as_json)
 
     async def work(session: Session) -> None:
-        await holding.release(session, output, scope=scope, reason=reason, is_dry=dry_run)
+        await changes.release(session, output, scope=scope, reason=reason, is_dry=dry_run)
 
     execute(work, output)

@@ -1,16 +1,17 @@
-"""Data on stdout, talk on stderr: tables for people, JSON for programs."""
+"""Data on stdout, talk on stderr: tables for people, JSON for programs.
+
+Sentences and JSON are written as they are; the rest is drawn (``drawing``).
+"""
 
 import json
 import sys
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any, Final, TypeAlias
 
-from rich.console import Console, RenderableType
-from rich.text import Text
-
-from imbi_worker.cli import layout
+from imbi_worker.cli import drawing
 from imbi_worker.operations.errors import (
     InvalidInput,
     Misconfigured,
@@ -38,27 +39,6 @@ _EXIT_CODES: Final[Mapping[type[OperationError], int]] = {
     Unavailable: 69,
     Misconfigured: 78,
 }
-# Into a file or a pipe nothing is wrapped.
-_NO_LIMIT: Final = 100_000
-_STYLES: Final = {
-    "succeeded": "green",
-    "ok": "green",
-    "loaded": "green",
-    "accepted": "green",
-    "replayed": "green",
-    "due": "green",
-    "running": "cyan",
-    "revived": "cyan",
-    "asked": "cyan",
-    "behind": "yellow",
-    "held": "yellow",
-    "missing": "red",
-    "warning": "yellow",
-    "duplicate": "yellow",
-    "dead": "red",
-    "failed": "red",
-    "error": "red",
-}
 
 
 class Output:
@@ -68,11 +48,11 @@ class Output:
         """In tables a moment is how long ago it was; with *is_utc* it is a date and a time."""
         self.as_json = as_json
         self._is_utc = is_utc
-        self._out, self._talk = _console(sys.stdout), _console(sys.stderr)
+        self._out, self._talk = sys.stdout, sys.stderr
 
     def record(self, value: object) -> None:
         """One JSON object."""
-        self._out.file.write(f"{json.dumps(plain(value))}\n")
+        self._out.write(f"{json.dumps(plain(value))}\n")
 
     def records(self, values: Iterable[object]) -> None:
         """JSON objects, one a line."""
@@ -84,56 +64,41 @@ class Output:
 
         Says so when there is nothing.
         """
-        if not rows:
+        if rows:
+            self._canvas.table(headers, [[self._cell(value) for value in row] for row in rows])
+        else:
             self.say("Nothing found.")
-            return
-        cells = [[self._cell(value) for value in row] for row in rows]
-        table = layout.columns(headers, cells, width=self._out.width)
-        if table is not None:
-            self._whole(table)
-            return
-        for row in cells:
-            first, *lines = layout.block(headers, row, width=self._inner)
-            self._print(first)
-            for line in lines:
-                self._hanging(line)
 
     def facts(self, pairs: Iterable[tuple[str, Cell]]) -> None:
         """Names and values, one pair a line; those without a value are left out."""
-        shown = [(name, _fact(value)) for name, value in pairs if value]
-        width = max((len(name) for name, _ in shown), default=0)
-        for name, value in shown:
-            self._print(Text(f"{name:<{width}}  ", style="bold") + _text(value))
+        self._canvas.facts([(name, _fact(value)) for name, value in pairs if value])
 
     def text(self, text: str) -> None:
         """Lines of data as they are, but for control characters."""
-        self._print(Text(cleaned(text)))
+        print(cleaned(text), file=self._out, flush=True)
 
     def prose(self, text: str) -> None:
         """A sentence of data, wrapped between its words."""
-        self._whole(Text(cleaned(text)))
+        self._canvas.prose(cleaned(text))
 
     def heading(self, text: str) -> None:
-        self._print(Text(f"\n{text}", style="bold"))
+        self._canvas.heading(text)
 
     def say(self, text: str) -> None:
         """Something for the person at the terminal."""
-        self._talk.print(Text(cleaned(text)), soft_wrap=True)
+        print(cleaned(text), file=self._talk, flush=True)
 
     def tell(self, facts: Mapping[str, object]) -> None:
         """The same for a program: an object on stderr."""
-        self._talk.file.write(f"{json.dumps(plain(facts))}\n")
+        self._talk.write(f"{json.dumps(plain(facts))}\n")
 
     def clear(self) -> None:
         """Begin again at the top of the screen; into a file or a pipe, with an empty line."""
-        if self._out.is_terminal:
-            self._out.clear()
-        else:
-            self._out.print()
+        self._canvas.clear()
 
     def flush(self) -> None:
         """Let a pipe have what was printed so far, for a command that goes on."""
-        self._out.file.flush()
+        self._out.flush()
 
     def more(self, page: Page[Any]) -> None:
         """That a list goes on, and how to go on with it."""
@@ -158,31 +123,14 @@ class Output:
                 self.say(error.hint)
         return _EXIT_CODES[kind]
 
-    def _cell(self, value: Cell) -> Text:
+    @cached_property
+    def _canvas(self) -> "drawing.Canvas":
+        return drawing.Canvas.on(self._out)
+
+    def _cell(self, value: Cell) -> str:
         if isinstance(value, datetime):
-            return Text(stamp(value) if self._is_utc else age(value))
-        return _text(value or "")
-
-    def _whole(self, shown: RenderableType) -> None:
-        """Without the blanks that fill it up to the edge: a pipe has no edge."""
-        with self._out.capture() as captured:
-            self._out.print(shown)
-        lines = captured.get().splitlines()
-        self._out.file.write("".join(f"{line.rstrip()}\n" for line in lines))
-
-    def _hanging(self, line: Text) -> None:
-        """Indented; what does not fit goes on further in."""
-        for nth, part in enumerate(line.wrap(self._out, self._inner)):
-            part.rstrip()
-            self._print(Text("    " if nth else "  ") + part)
-
-    @property
-    def _inner(self) -> int:
-        """What is left of a line beside the deeper of the two indents."""
-        return max(1, self._out.width - 4)
-
-    def _print(self, text: Text) -> None:
-        self._out.print(text, soft_wrap=True)
+            return stamp(value) if self._is_utc else age(value)
+        return cleaned(value or "")
 
 
 def stamp(at: datetime | None) -> str:
@@ -204,13 +152,5 @@ def _visible(character: str) -> str:
 
 
 def _fact(value: Cell) -> str:
-    return f"{stamp(value)} ({age(value)})" if isinstance(value, datetime) else value or ""
-
-
-def _text(value: str) -> Text:
-    return Text(cleaned(value), style=_STYLES.get(value, ""))
-
-
-def _console(stream: Any) -> Console:
-    width = None if stream.isatty() else _NO_LIMIT
-    return Console(file=stream, width=width, highlight=False, markup=False, emoji=False)
+    told = f"{stamp(value)} ({age(value)})" if isinstance(value, datetime) else value or ""
+    return cleaned(told)

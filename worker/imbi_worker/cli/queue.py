@@ -7,9 +7,10 @@ from typing import Annotated
 
 import typer
 
-from imbi_worker.cli import durations, holding
+from imbi_worker.cli import changes, durations
 from imbi_worker.cli.options import DryRun, For, Json, Reason
 from imbi_worker.cli.output import FAILED, OK, Output, counted
+from imbi_worker.cli.rows import HOLD_HEADERS, hold_row
 from imbi_worker.cli.session import Session, execute
 from imbi_worker.operations import holds
 from imbi_worker.operations.errors import InvalidInput
@@ -45,7 +46,7 @@ def pause(
 
     async def work(session: Session) -> None:
         scope = _scope(plugin_id, handler)
-        await holding.hold(session, output, scope=scope, span=span, reason=reason, is_dry=dry_run)
+        await changes.hold(session, output, scope=scope, span=span, reason=reason, is_dry=dry_run)
 
     execute(work, output)
 
@@ -64,7 +65,7 @@ def resume(
 
     async def work(session: Session) -> None:
         scope = _scope(plugin_id, handler)
-        await holding.release(session, output, scope=scope, reason=reason, is_dry=dry_run)
+        await changes.release(session, output, scope=scope, reason=reason, is_dry=dry_run)
 
     execute(work, output)
 
@@ -82,7 +83,7 @@ def drain(
 
     async def work(session: Session) -> int:
         seconds = durations.parse(timeout).total_seconds()
-        await holding.hold(
+        await changes.hold(
             session,
             Output(as_json=False),
             scope=holds.QUEUE,
@@ -158,7 +159,7 @@ def _show(found: QueueReport, output: Output) -> None:
     )
     if found.holds:
         output.heading("Holds")
-        output.table(holding.HEADERS, [holding.row(one) for one in found.holds])
+        output.table(HOLD_HEADERS, [hold_row(one) for one in found.holds])
     by_handler = _by_handler(figures.counters)
     if by_handler:
         output.heading("Ended so far")

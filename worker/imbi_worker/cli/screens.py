@@ -3,18 +3,14 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
-from imbi_worker.cli import holding
-from imbi_worker.cli.output import Cell, Output, age, counted, one_line
-from imbi_worker.operations.dead_groups import DeadGroup
+from imbi_worker.cli.groups import GROUP_HEADERS, group_row
+from imbi_worker.cli.output import Output, age, counted, one_line
+from imbi_worker.cli.rows import HOLD_HEADERS, WORKER_HEADERS, hold_row, worker_row
 from imbi_worker.operations.status import PluginStatus, RunningJob, SlowLane, Status
 from imbi_worker.operations.wording import span as span
-from imbi_worker.queue.inspection.replies import when
-from imbi_worker.queue.inspection.views import WorkerView
 
 _BAR = 10
-_LONGEST_ERROR = 60
 _RUNNING = ("HANDLER", "PROJECT", "ATTEMPT", "ELAPSED", "OF ITS TIMEOUT", "WORKER", "JOB", "NOTE")
-GROUP_HEADERS = ("COUNT", "GROUP", "HANDLER", "ERROR", "FIRST", "LAST", "HINT")
 
 
 def show_status(found: Status, output: Output) -> None:
@@ -28,7 +24,7 @@ def show_status(found: Status, output: Output) -> None:
     _failures(found, output)
     if found.holds:
         output.heading("Holds")
-        output.table(holding.HEADERS, [holding.row(one) for one in found.holds])
+        output.table(HOLD_HEADERS, [hold_row(one) for one in found.holds])
     if found.plugins:
         output.heading("Plugins")
         headers = ("PLUGIN", "WORKERS", "SUCCEEDED", "SKIPPED", "DEAD", "CANCELLED")
@@ -37,33 +33,6 @@ def show_status(found: Status, output: Output) -> None:
     if found.workers:
         output.heading("Workers")
         output.table(WORKER_HEADERS, [worker_row(one) for one in found.workers])
-
-
-def group_row(group: DeadGroup) -> tuple[Cell, ...]:
-    error = one_line(group.error or group.reason)
-    short = error if len(error) <= _LONGEST_ERROR else f"{error[:_LONGEST_ERROR]}…"
-    count = f"{group.count:,}"
-    return (
-        *(count, group.id, group.handler, short),
-        *(group.first, group.last, group.hint),
-    )
-
-
-WORKER_HEADERS = ("WORKER", "STATE", "VERSION", "RUNNING", "STARTED", "SEEN", "PLUGINS")
-
-
-def worker_row(worker: WorkerView) -> tuple[Cell, ...]:
-    facts = worker.facts
-    running, slots = facts.get("running", ""), facts.get("slots", "")
-    return (
-        worker.id,
-        "alive" if worker.is_alive else "silent",
-        facts.get("version", ""),
-        f"{running} of {slots}" if slots else running,
-        when(facts.get("started")),
-        worker.seen,
-        " ".join(worker.slugs),
-    )
 
 
 def _lane(lane: SlowLane) -> str:
@@ -137,10 +106,3 @@ def _plugin_row(plugin: PluginStatus, alive: int) -> tuple[str, ...]:
     if not plugin.workers and plugin.offered is not None:
         on = f"none, last {age(plugin.offered)}"
     return (plugin.slug, on, *(f"{count:,}" for count in counts))
-
-
-def dead_total(groups: Sequence[DeadGroup]) -> str:
-    """The last line of a list of groups."""
-    total = sum(group.count for group in groups)
-    hint = f"imbi-worker dead replay --group {groups[0].id} --dry-run"
-    return f"{counted(total, 'dead letter')} in {counted(len(groups), 'group')}. Replay one: {hint}"

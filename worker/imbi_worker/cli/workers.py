@@ -4,7 +4,7 @@ import typer
 
 from imbi_worker.cli.options import Json, Utc
 from imbi_worker.cli.output import Output
-from imbi_worker.cli.screens import WORKER_HEADERS, worker_row
+from imbi_worker.cli.rows import WORKER_HEADERS, worker_row
 from imbi_worker.cli.session import Session, execute
 from imbi_worker.operations.errors import operation_errors
 

@@ -1,4 +1,4 @@
-"""Jobs cancelled or run now, dead letters replayed or thrown away; loaded by what does it.
+"""Jobs cancelled or run now, dead letters replayed or thrown away, holds; loaded on use.
 
 Whoever only looks waits for no progress bar and no validator.
 """
@@ -10,6 +10,7 @@ __all__, __getattr__ = on_demand(
     {
         "controlling": ("Asked", "carry_out"),
         "discarding": ("Found", "Order", "discard"),
+        "holding": ("hold", "release"),
         "pace": ("per_second",),
         "replaying": ("Request", "is_agreed", "plan", "replay_all"),
     },

@@ -1,5 +1,6 @@
 from imbi_worker.cli.changes.controlling import Asked, carry_out
 from imbi_worker.cli.changes.discarding import Found, Order, discard
+from imbi_worker.cli.changes.holding import hold, release
 from imbi_worker.cli.changes.pace import per_second
 from imbi_worker.cli.changes.replaying import Request, is_agreed, plan, replay_all
 
@@ -10,8 +11,10 @@ __all__ = [
     "Request",
     "carry_out",
     "discard",
+    "hold",
     "is_agreed",
     "per_second",
     "plan",
+    "release",
     "replay_all",
 ]

@@ -23,7 +23,7 @@ from imbi_worker.operations.control import (
     refuse,
 )
 from imbi_worker.operations.errors import InvalidInput, OperationError
-from imbi_worker.operations.holds import mandate
+from imbi_worker.operations.holding import mandate
 from imbi_worker.queue.control import Mandate
 from imbi_worker.queue.inspection.job_filter import JobFilter
 from imbi_worker.queue.inspection.views import State

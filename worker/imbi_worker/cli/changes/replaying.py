@@ -11,7 +11,7 @@ from imbi_worker.cli.questions import agrees
 from imbi_worker.cli.session import actor
 from imbi_worker.operations.dead_letters import NewConfig, Replay, plan_replay, replay_one
 from imbi_worker.operations.errors import OperationError
-from imbi_worker.operations.holds import mandate
+from imbi_worker.operations.holding import mandate
 from imbi_worker.queue.inspection import Inspection
 
 _HEADERS = ("ID", "HANDLER", "RESULT", "DETAIL")

@@ -16,7 +16,7 @@ from imbi_worker.cli.output import FAILED, OK, Output
 from imbi_worker.cli.session import Session, actor, execute
 from imbi_worker.operations.errors import InvalidInput, OperationError
 from imbi_worker.operations.exports import ImportedLine, Verdict, import_lines, numbered_lines
-from imbi_worker.operations.holds import mandate
+from imbi_worker.operations.holding import mandate
 from imbi_worker.operations.letters import Keys, Seal
 
 _HEADERS = ("LINE", "ID", "RESULT", "DETAIL")

@@ -18,7 +18,7 @@ from imbi_worker.operations import dead_groups, dead_letters
 from imbi_worker.operations.dead_groups import DeadGroup
 from imbi_worker.operations.dead_letters import NewConfig, Replay, plan_replay, replay_one
 from imbi_worker.operations.filters import parse_filter
-from imbi_worker.operations.holds import mandate
+from imbi_worker.operations.holding import mandate
 from imbi_worker.operations.sources import Source, parse_json
 from imbi_worker.queue.dead_letters import Discarded
 from imbi_worker.queue.inspection.views import DeadLetterView, Page, State

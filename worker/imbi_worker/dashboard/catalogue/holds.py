@@ -10,8 +10,8 @@ from imbi_worker.dashboard.access import Person, Role
 from imbi_worker.dashboard.asking import DurationText, Question, Reason, duration
 from imbi_worker.dashboard.desk import Desk
 from imbi_worker.dashboard.endpoint import Endpoint
-from imbi_worker.operations import holds
-from imbi_worker.operations.holds import Release
+from imbi_worker.operations import holding, holds
+from imbi_worker.operations.holding import Release
 from imbi_worker.operations.queue import QueueReport, report
 from imbi_worker.queue.control import Held
 from imbi_worker.queue.inspection.views import HoldView
@@ -67,24 +67,24 @@ async def list_holds(desk: Desk, _by: Person, _asked: Question) -> tuple[HoldVie
 
 
 async def add_hold(desk: Desk, by: Person, asked: HoldQuestion) -> Held:
-    permit = holds.mandate(by.actor, asked.reason, looks_only=asked.dry_run)
+    permit = holding.mandate(by.actor, asked.reason, looks_only=asked.dry_run)
     scope = holds.parse_scope(asked.scope)
-    return await holds.add_hold(desk.inspection, scope, span=duration(asked.lasts), by=permit)
+    return await holding.add_hold(desk.inspection, scope, span=duration(asked.lasts), by=permit)
 
 
 async def remove_hold(desk: Desk, by: Person, asked: ReleaseQuestion) -> Release:
-    permit = holds.mandate(by.actor, asked.reason, looks_only=asked.dry_run)
-    return await holds.remove_hold(desk.inspection, holds.parse_scope(asked.scope), by=permit)
+    permit = holding.mandate(by.actor, asked.reason, looks_only=asked.dry_run)
+    return await holding.remove_hold(desk.inspection, holds.parse_scope(asked.scope), by=permit)
 
 
 async def pause_queue(desk: Desk, by: Person, asked: PauseQuestion) -> Held:
-    permit = holds.mandate(by.actor, asked.reason, looks_only=asked.dry_run)
-    return await holds.add_hold(desk.inspection, holds.QUEUE, span=None, by=permit)
+    permit = holding.mandate(by.actor, asked.reason, looks_only=asked.dry_run)
+    return await holding.add_hold(desk.inspection, holds.QUEUE, span=None, by=permit)
 
 
 async def resume_queue(desk: Desk, by: Person, asked: PauseQuestion) -> Release:
-    permit = holds.mandate(by.actor, asked.reason, looks_only=asked.dry_run)
-    return await holds.remove_hold(desk.inspection, holds.QUEUE, by=permit)
+    permit = holding.mandate(by.actor, asked.reason, looks_only=asked.dry_run)
+    return await holding.remove_hold(desk.inspection, holds.QUEUE, by=permit)
 
 
 ENDPOINTS: Final[Sequence[Endpoint]] = (

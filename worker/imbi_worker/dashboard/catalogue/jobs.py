@@ -17,7 +17,7 @@ from imbi_worker.operations import jobs
 from imbi_worker.operations.control import Change, Verb, change
 from imbi_worker.operations.explanation import Explanation, explain
 from imbi_worker.operations.filters import parse_filter
-from imbi_worker.operations.holds import mandate
+from imbi_worker.operations.holding import mandate
 from imbi_worker.operations.jobs import JobReport
 from imbi_worker.queue.inspection.job_filter import JobFilter
 from imbi_worker.queue.inspection.views import JobView, Page, State

@@ -1,0 +1,3 @@
+from imbi_worker.cli.drawing.canvas import Canvas
+
+__all__ = ["Canvas"]
