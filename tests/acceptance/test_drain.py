@@ -59,17 +59,23 @@ def installed(tmp_path: Path) -> dict[str, str]:
     return {"PYTHONPATH": os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])}
 
 
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
 @pytest.mark.parametrize("action", ["swallow", "block", "spin"])
 async def test_the_pod_is_gone_a_second_after_its_grace_whatever_an_action_does(
-    stage: Stage, installed: dict[str, str], tmp_path: Path, action: str
+    stage: Stage, installed: dict[str, str], tmp_path: Path, action: str, loop: str
 ) -> None:
     """With exit code 0, its job given back without an attempt; its neighbour's end counts."""
     marker = tmp_path / "began"
     worker = await stage.worker(
-        environment=installed, drain=f"{DRAIN}s", grace=f"{GRACE}s", lease="30s"
+        environment=installed,
+        drain=f"{DRAIN}s",
+        grace=f"{GRACE}s",
+        lease="30s",
+        event_loop=loop,
     )
     innocent = await stage.enqueue(("demo#work", {"label": "innocent"}), projects=("p1",))
     await stage.until_state(innocent, "succeeded")
+    assert f'"event_loop":"{loop}"' in worker.log()
     enqueued = await stage.enqueue(
         (f"stubborn#{action}", {"marker": str(marker)}), delivery="d2", projects=("p0",)
     )

@@ -233,6 +233,9 @@ class Settings(BaseSettings):
         max_length=64,
         description="the commit that runs here, for the metrics; the image sets it",
     )
+    event_loop: Literal["asyncio", "uvloop"] = Field(
+        "asyncio", description="uvloop needs `imbi-worker[uvloop]`, and takes less of a processor"
+    )
     stall: Duration = Field(
         timedelta(seconds=30), description="a worker whose loop stands still so long is not alive"
     )

@@ -1,6 +1,5 @@
 """`imbi-worker run`: a worker in the foreground, until SIGTERM."""
 
-import asyncio
 import os
 import sys
 from contextlib import AsyncExitStack
@@ -37,7 +36,9 @@ def run(
 ) -> None:
     """Claim and run jobs until SIGTERM; then drain."""
     try:
-        code = asyncio.run(_run(embedded=embedded, burst=burst, demo_plugin=demo_plugin))
+        settings = Settings.load()
+        work = _run(settings, embedded=embedded, burst=burst, demo_plugin=demo_plugin)
+        code = wiring.run_on(settings.event_loop, work)
     except (*MISCONFIGURED, ListenError) as error:
         typer.echo(f"imbi-worker: {error}", err=True)
         code = _CONFIG_ERROR
@@ -47,10 +48,9 @@ def run(
     raise typer.Exit(code)
 
 
-async def _run(*, embedded: bool, burst: bool, demo_plugin: bool) -> int:
+async def _run(settings: Settings, *, embedded: bool, burst: bool, demo_plugin: bool) -> int:
     """The exit code, when everything is written down and closed."""
     redactor = Redactor()
-    settings = Settings.load()
     configure_logs(level=settings.log_level, style=settings.log_format, redactor=redactor)
     async with AsyncExitStack() as stack:
         stack.enter_context(logged_output())
@@ -75,6 +75,7 @@ async def _run(*, embedded: bool, burst: bool, demo_plugin: bool) -> int:
             "worker.started",
             queue=settings.queue,
             concurrency=settings.concurrency,
+            event_loop=settings.event_loop,
             plugins=", ".join(plugins.loaded),
             skipped=", ".join(plugins.skipped),
             refused="; ".join(f"{name}: {why}" for name, why in plugins.errors.items()),

@@ -9,6 +9,7 @@ __all__, __getattr__ = on_demand(
     __name__,
     {
         "connections": ("open_graph", "open_redis", "open_store", "redis_url"),
+        "event_loop": ("run_on",),
         "equipment": ("load", "require_encryption_key"),
         "gateway": ("action_queue", "signer"),
         "known_secrets": ("know_secrets",),

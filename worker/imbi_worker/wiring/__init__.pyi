@@ -1,5 +1,6 @@
 from imbi_worker.wiring.connections import open_graph, open_redis, open_store, redis_url
 from imbi_worker.wiring.equipment import load, require_encryption_key
+from imbi_worker.wiring.event_loop import run_on
 from imbi_worker.wiring.gateway import action_queue, signer
 from imbi_worker.wiring.known_secrets import know_secrets
 from imbi_worker.wiring.workers import (
@@ -26,6 +27,7 @@ __all__ = [
     "queue_port",
     "redis_url",
     "require_encryption_key",
+    "run_on",
     "signer",
     "with_embedded",
     "worker",
