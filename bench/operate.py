@@ -100,7 +100,7 @@ async def _bury(inspection: Inspection) -> None:
     claimer = Claimer(redis, queue=queue, worker="bench", lease=_LEASE, slugs=["bench"])
     finisher = Finisher(redis, queue=queue, patience=_LEASE, on_settled=_ignore)
     wanted = Request(
-        jobs=100, event_bytes=_BYTES, is_idle=True, spares_expired=False, graph_answers=True
+        jobs=100, event_bytes=_BYTES, takes_any=True, spares_expired=False, graph_answers=True
     )
     writing = asyncio.create_task(finisher.run())
     while jobs := (await claimer.claim(wanted)).jobs:

@@ -156,7 +156,9 @@ class Settings(BaseSettings):
     )
     concurrency: int = Field(100, ge=1, le=10_000, description="jobs a worker runs at once")
     event_bytes: int = Field(
-        64 * 1024 * 1024, ge=1024, description="bytes of events in hand; a larger one runs alone"
+        64 * 1024 * 1024,
+        ge=1024,
+        description="memory for bodies and events in hand, each counted as four times its bytes",
     )
     timeout: Duration = Field(
         timedelta(seconds=300), description="how long an action may run, unless it says otherwise"

@@ -33,7 +33,7 @@ async def own_room(valkey: Valkey) -> AsyncIterator[Room]:
 async def claim(room: Room, worker: str, *, spares_expired: bool = False) -> dict[str, str]:
     """What *worker* gets: job -> token."""
     claimer = Claimer(room.redis, queue=keys.QUEUE, worker=worker, lease=LEASE, slugs=["probe"])
-    request = Request(10, 2**20, is_idle=True, spares_expired=spares_expired, graph_answers=True)
+    request = Request(10, 2**20, takes_any=True, spares_expired=spares_expired, graph_answers=True)
     return {job.id: job.token for job in (await claimer.claim(request)).jobs}
 
 

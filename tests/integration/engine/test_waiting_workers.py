@@ -121,7 +121,7 @@ async def test_an_action_that_has_ended_takes_no_slot_until_it_is_written_down(
         JOURNAL.gate.set()
         await until(lambda: in_hand.running == 0)
         assert len(in_hand) == 1
-        assert in_hand.size > 0
+        assert in_hand.budget.taken > 0
         await room.until_ended(enqueued)
         await until(lambda: len(in_hand) == 0)
         assert in_hand.running == 0

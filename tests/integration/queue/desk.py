@@ -104,13 +104,13 @@ class Desk:
         *,
         jobs: int = 100,
         event_bytes: int = 64 * 1024 * 1024,
-        is_idle: bool = True,
+        takes_any: bool = True,
         spares_expired: bool = False,
         graph_answers: bool = True,
         passes_on: bool = True,
     ) -> Claim:
         request = Request(
-            jobs, event_bytes, is_idle, spares_expired, graph_answers, passes_on=passes_on
+            jobs, event_bytes, takes_any, spares_expired, graph_answers, passes_on=passes_on
         )
         return await self.claimer(worker).claim(request)
 

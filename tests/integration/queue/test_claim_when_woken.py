@@ -13,7 +13,7 @@ from imbi_worker.queue.claims import Claim, Request
 from waiting import until
 
 WAIT = timedelta(seconds=5)
-FOUR = Request(4, 2**20, is_idle=True, spares_expired=False, graph_answers=True)
+FOUR = Request(4, 2**20, takes_any=True, spares_expired=False, graph_answers=True)
 
 
 async def blocked(desk: Desk) -> bool:
@@ -79,7 +79,7 @@ async def test_one_that_is_given_up_claims_nothing_any_more(desk: Desk) -> None:
     claiming = await waiting_claim(desk)
     claimer = desk.claimer("w1")
     number = claimer._number
-    nothing = Request(0, 0, is_idle=False, spares_expired=True, graph_answers=False)
+    nothing = Request(0, 0, takes_any=False, spares_expired=True, graph_answers=False)
     assert (await claimer.claim(nothing)).jobs == ()
     assert claimer._number == number + 1
     job = await desk.job()

@@ -258,22 +258,25 @@ async def test_a_claim_stops_at_its_bytes_and_says_so(desk: Desk) -> None:
     assert await desk.claimed_ids("w2") == [large]
 
 
-async def test_an_idle_worker_takes_one_job_of_any_size(desk: Desk) -> None:
-    """Otherwise a job larger than the budget would never run; it runs alone."""
+async def test_the_first_job_may_be_of_any_size(desk: Desk) -> None:
+    """Otherwise a job larger than the budget would never run; the worker says what room is left."""
     desk.lane = without_lane
     large = await desk.job(delivery="a", event=make_event(size=5000))
     small = await desk.job(delivery="b")
     await desk.redis.zadd(keys.QUEUE, {large: 1, small: 2})
-    assert await desk.claimed_ids(event_bytes=10, is_idle=False) == []
-    claim = await desk.claim(event_bytes=10, is_idle=True)
+    assert await desk.claimed_ids(event_bytes=10, takes_any=False) == []
+    claim = await desk.claim(event_bytes=10, takes_any=True)
     assert [job.id for job in claim.jobs] == [large]
-    assert claim.left == "bytes"
+    assert claim.left == "more"
+    assert await desk.claimed_ids(event_bytes=2_000, takes_any=False) == [small]
 
 
-async def test_a_shared_event_counts_once_against_the_bytes(desk: Desk) -> None:
-    """Ten jobs of one event are one event in hand."""
+async def test_a_shared_event_counts_for_each_of_its_jobs(desk: Desk) -> None:
+    """It is sent once, but each job parses a copy of its own."""
     await desk.jobs(10, event=make_event(size=10_000))
-    assert len(await desk.claimed_ids(event_bytes=25_000)) == 10
+    claim = await desk.claim(event_bytes=25_000)
+    assert (len(claim.jobs), claim.left) == (2, "bytes")
+    assert claim.jobs[0].event is claim.jobs[1].event
 
 
 # --- lost replies and lost workers
@@ -467,7 +470,7 @@ async def test_a_claim_that_comes_back_at_once_passes_no_token_on(desk: Desk) ->
     await desk.redis.delete(keys.WAKE)
     assert (await desk.claim("w1", jobs=1, passes_on=False)).left == "more"
     assert await desk.tokens() == 0
-    assert (await desk.claim("w2", event_bytes=1, passes_on=False)).left == "bytes"
+    assert (await desk.claim("w2", event_bytes=1, takes_any=False, passes_on=False)).left == "bytes"
     assert await desk.tokens() == 1, "who has no bytes free does not come back at once"
 
 

@@ -17,6 +17,7 @@ from imbi_worker.dispatch import Dispatches
 from imbi_worker.queue.claims import Claimer
 from imbi_worker.queue.connection import connect_blocking
 from imbi_worker.queue.engine import Engine, EngineOptions, Parts
+from imbi_worker.queue.event_budget import EventBudget
 from imbi_worker.queue.finishing import Ending, Finisher
 from imbi_worker.queue.in_hand import JobsInHand, StopReason
 from imbi_worker.queue.intake import Adopter, Intake
@@ -120,6 +121,7 @@ def _crew(
         worker=name,
         dispatcher=dispatcher,
         intake=intake,
+        budget=EventBudget(plan.options.event_bytes),
         watchdog=watchdog,
         finisher=finisher,
         witness=witness,

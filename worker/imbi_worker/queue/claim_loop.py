@@ -53,7 +53,6 @@ class ClaimLimits:
     """What a worker takes at most, and what ends its loop."""
 
     concurrency: int
-    event_bytes: int
     lease: timedelta
     is_burst: bool
 
@@ -125,13 +124,15 @@ class ClaimLoop:
             if claim is None:
                 return
             await self._take(claim)
+            # Their bytes go with the jobs, and not when the next claim is there.
+            claim = replace(claim, jobs=())
             if self._limits.is_burst and self._has_nothing_left(claim):
                 return
             wait = await self._wait_for_work(claim)
 
     async def return_unheard(self) -> None:
         """Give back what a claim whose reply was lost has leased: a drain costs no attempt."""
-        nothing = Request(0, 0, is_idle=False, spares_expired=True, graph_answers=False)
+        nothing = Request(0, 0, takes_any=False, spares_expired=True, graph_answers=False)
         while self._is_unheard:
             try:
                 claim = await self._claimer.claim(nothing)
@@ -169,11 +170,11 @@ class ClaimLoop:
         return self._in_time(claim, begun)
 
     def _request(self, now: float, *, is_early: bool) -> Request:
-        in_hand, limits = self._in_hand, self._limits
+        in_hand = self._in_hand
         return Request(
             jobs=min(self._free, _CLAIM_WHEN_WOKEN if is_early else self._at_most),
-            event_bytes=max(0, limits.event_bytes - in_hand.size),
-            is_idle=len(in_hand) == 0,
+            event_bytes=in_hand.budget.room,
+            takes_any=in_hand.budget.fits_any,
             # A worker that stood still renews its own before it claims what has expired.
             spares_expired=now < self._spares_until or self._watchdog.is_behind,
             graph_answers=self._graph_answers(),
@@ -230,7 +231,7 @@ class ClaimLoop:
         elif not claim.left:
             longest = min(_LONGEST_SLEEP, self._limits.lease / 4)
             wait = min(longest, max(claim.next_due - claim.at, timedelta(milliseconds=1)))
-            if claim.jobs:
+            if not claim.is_empty:
                 await self._wait(self._short_jobs_ended())
             if in_hand.running == 0:
                 return wait
@@ -299,4 +300,4 @@ class ClaimLoop:
 
     def _has_nothing_left(self, claim: Claim) -> bool:
         is_far = claim.next_due >= datetime.fromtimestamp(keys.FAR / 1000, tz=claim.at.tzinfo)
-        return is_far and not claim.jobs and len(self._in_hand) == 0
+        return is_far and claim.is_empty and len(self._in_hand) == 0

@@ -59,11 +59,15 @@ class ClaimedJob(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A claim's answer. ``left`` says why due jobs stayed: there were more, or no bytes free."""
+    """A claim's answer. ``left`` says why due jobs stayed: there were more, or no bytes free.
+
+    ``is_empty`` says that it brought no job, and still says so when the jobs are handed on.
+    """
 
     at: datetime
     next_due: datetime
     left: Literal["", "more", "bytes"]
+    is_empty: bool
     jobs: tuple[ClaimedJob, ...]
     strangers: tuple[tuple[str, bytes], ...]
     aborts: tuple[str, ...]
@@ -73,12 +77,13 @@ class Claim:
 class Request:
     """What a worker can take just now.
 
+    *event_bytes* are those of bodies and events; with *takes_any* the first job may have more.
     *passes_on*: another worker is woken for due jobs that are left; this one need not come back.
     """
 
     jobs: int
     event_bytes: int
-    is_idle: bool
+    takes_any: bool
     spares_expired: bool
     graph_answers: bool
     passes_on: bool = True
@@ -120,7 +125,7 @@ class Claimer:
             self._number,
             request.jobs,
             request.event_bytes,
-            int(request.is_idle),
+            int(request.takes_any),
             int(request.spares_expired),
             self._lease_ms,
             int(request.graph_answers),
@@ -145,6 +150,7 @@ def _parse(reply: Sequence[Any]) -> Claim:
         at=moment(at),
         next_due=moment(next_due),
         left=cast("Literal['', 'more', 'bytes']", left.decode()),
+        is_empty=not jobs,
         jobs=tuple(
             _job(jobs[start : start + _FIELDS], bodies, int(at))
             for start in range(0, len(jobs), _FIELDS)

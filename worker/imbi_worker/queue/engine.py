@@ -106,7 +106,7 @@ class Engine(Worker):
         self._options = options
         self._claims = ClaimLoop(
             redis,
-            ClaimLimits(options.concurrency, options.event_bytes, options.lease, options.is_burst),
+            ClaimLimits(options.concurrency, options.lease, options.is_burst),
             claimer=parts.claimer,
             in_hand=parts.in_hand,
             finisher=parts.finisher,

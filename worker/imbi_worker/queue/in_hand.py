@@ -24,6 +24,7 @@ from imbi_sdk.queue import keys
 from imbi_sdk.queue.scripts import Executes, load_script
 from imbi_worker.dispatch import Attempt, Dispatches
 from imbi_worker.queue.claims import SCRIPTS, ClaimedJob
+from imbi_worker.queue.event_budget import EventBudget
 from imbi_worker.queue.finishing import Ending, Finisher
 from imbi_worker.queue.intake import Intake
 from imbi_worker.queue.kept_lines import LINES, NO_LINES, Lines
@@ -75,6 +76,7 @@ class JobsInHand:
         worker: str,
         dispatcher: Dispatches,
         intake: Intake,
+        budget: EventBudget,
         watchdog: Watchdog,
         finisher: Finisher,
         witness: Witness | None = None,
@@ -92,10 +94,10 @@ class JobsInHand:
         self._jobs: dict[str, _InHand] = {}
         self._alone: deque[_InHand] = deque()
         self._exclusive: set[str] = set()
-        self._bytes = 0
         self._unwritten = 0
         self._stubborn: set[asyncio.Task[Any]] = set()
         self._freed = asyncio.Event()
+        self.budget = budget
         self.endings: dict[str, int] = {}
 
     def __len__(self) -> int:
@@ -105,11 +107,6 @@ class JobsInHand:
     def running(self) -> int:
         """Jobs that take a slot: those whose action has not ended."""
         return len(self._jobs) - self._unwritten
-
-    @property
-    def size(self) -> int:
-        """Bytes of bodies and events in hand."""
-        return self._bytes
 
     @property
     def has_exclusive(self) -> bool:
@@ -154,7 +151,7 @@ class JobsInHand:
             return
         job = _InHand(claimed)
         self._jobs[claimed.id] = job
-        self._bytes += claimed.size
+        self.budget.take(claimed.size)
         self._watchdog.hold(claimed.id, Lease(claimed.token, math.inf))
         if claimed.must_run_alone:
             self._exclusive.add(claimed.id)
@@ -213,7 +210,7 @@ class JobsInHand:
         self._exclusive.discard(id_)
         job = self._jobs.pop(id_, None)
         if job is not None:
-            self._bytes -= job.claimed.size
+            self.budget.give_back(job.claimed.size)
             self._unwritten -= job.has_ended
         self._freed.set()
         self._start_alone()

@@ -8,12 +8,13 @@ and that may be a hundred jobs.
 
 import asyncio
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Final
 
 import hiredis
 from redis.asyncio.connection import (
     AbstractConnection,
     Connection,
+    DefaultParser,
     SSLConnection,
     UnixDomainSocketConnection,
 )
@@ -21,8 +22,32 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ReadOnlyError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
+_LARGE: Final = 1_048_576
+
+
+class _Frugal(DefaultParser):  # type: ignore[misc, valid-type]  # redis-py picks it at import
+    """Notes how large a reply was: hiredis keeps the room it took until the next one is read."""
+
+    def __init__(self, socket_read_size: int) -> None:
+        super().__init__(socket_read_size)
+        self._most = 0
+
+    async def read_from_socket(self) -> Any:
+        result = await super().read_from_socket()
+        self._most = max(self._most, self._reader.len())
+        return result
+
+    def give_up_room(self, connection: AbstractConnection) -> None:
+        """Read the next reply into a new reader, where a large one was read to its end."""
+        if self._most > _LARGE and not self._reader.has_data():
+            self.on_connect(connection)
+            self._most = 0
+
 
 class _Packing(AbstractConnection):
+    def set_parser(self, parser_class: Any) -> None:  # noqa: ARG002 - redis-py's signature
+        super().set_parser(_Frugal)
+
     def pack_command(self, *args: Any) -> list[bytes]:
         # "CLIENT SETINFO" and the like are two words in one argument.
         words = args[0].split() if isinstance(args[0], str) else [args[0]]
@@ -62,11 +87,14 @@ class _Packing(AbstractConnection):
 
     async def read_response(self, *args: Any, **options: Any) -> Any:
         try:
-            return await super().read_response(*args, **options)
+            response = await super().read_response(*args, **options)
         except ReadOnlyError:
             # A demoted primary keeps its connections; a new one finds the new primary.
             await self.disconnect(nowait=True)
             raise
+        parser: Any = self._parser
+        parser.give_up_room(self)
+        return response
 
 
 class _Plain(_Packing, Connection):

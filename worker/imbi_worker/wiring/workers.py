@@ -19,6 +19,7 @@ from imbi_sdk.registry import list_handlers
 from imbi_worker import builtin, dispatch, embedded, graph, identity, observability, queue
 from imbi_worker.queue.inspection import Inspection
 from imbi_worker.settings import Settings
+from imbi_worker.wiring.allocation import return_large_blocks
 from imbi_worker.wiring.connections import open_store, redis_url
 from imbi_worker.wiring.equipment import load, require_encryption_key
 from imbi_worker.wiring.gateway import LANES, signer
@@ -106,6 +107,7 @@ async def worker(
         engine = queue.build_engine(redis, dispatcher, plan, witness=telemetry)
         telemetry.counts.watch(lambda: engine.vitals)
         stack.push_async_callback(engine.close)
+        return_large_blocks()
         # What is loaded by now stays; walking it again and again cost a tenth of an attempt.
         gc.collect()
         gc.freeze()

@@ -3,7 +3,7 @@
 --
 -- KEYS   1 queue
 -- ARGV   1 layout, 2 worker id, 3 number of this claim, 4 jobs wanted, 5 bytes
---        wanted, 6 '1' when the worker runs nothing (then one job of any size), 7 '1'
+--        wanted, 6 '1' when the first job may be larger than that, 7 '1'
 --        to spare expired leases (after an outage, so that their holders renew first),
 --        8 lease (ms), 9 '1' while the graph answers, 10 wire version the worker knows,
 --        11 its plugin slugs, separated and surrounded by spaces, 12 Redis' time (ms) as
@@ -39,7 +39,7 @@ if refused then
 end
 local now = now_ms()
 local worker, number, wanted, bytes_wanted = next_arg(), next_arg(), tonumber(next_arg()), tonumber(next_arg())
-local is_idle, spares, lease, graph_answers = next_arg() == '1', next_arg() == '1', tonumber(next_arg()), next_arg() == '1'
+local takes_any, spares, lease, graph_answers = next_arg() == '1', next_arg() == '1', tonumber(next_arg()), next_arg() == '1'
 local version, slugs, asked, passes_on = tonumber(next_arg()), next_arg(), tonumber(next_arg()), next_arg() == '1'
 spares = spares or (asked ~= nil and now - asked > lease / 3)
 
@@ -199,12 +199,12 @@ end_due_holds(now)
 local held = holds_exist()
 local claimed = {}
 
+-- An event is sent once, and yet counts for each of its jobs: each parses it for itself.
 local function size_of(h, body)
-    local size = #body
-    if h.digest ~= '' and not event_sent[h.delivery .. '/' .. h.digest] then
-        size = size + (tonumber(h.size) or redis.call('HSTRLEN', EVENT .. h.delivery, h.digest))
+    if h.digest == '' then
+        return #body
     end
-    return size
+    return #body + (tonumber(h.size) or redis.call('HSTRLEN', EVENT .. h.delivery, h.digest))
 end
 
 -- Bounded by the bytes of the claim, but one of any size: it is not kept in hand.
@@ -252,14 +252,15 @@ local function consider(id, due)
         return
     end
     local size = size_of(h, body)
-    if bytes + size > bytes_wanted and not (is_idle and taken == 0) then
+    if bytes + size > bytes_wanted and not (takes_any and taken == 0) then
         left = 'bytes'
         return
     end
     bytes = bytes + size
     claimed[#claimed + 1] = id
     claimed[#claimed + 1] = lease_out(id, h, body, due)
-    if is_alone then
+    -- The worker knows what room is left beside one that is larger than all of it.
+    if is_alone or bytes > bytes_wanted then
         left = 'more'
     end
 end
