@@ -7,6 +7,9 @@ from typing import Any, Final, TypeAlias
 import helm_python
 import yaml
 
+from imbi_worker.settings import Settings, variables_of
+from imbi_worker.settings.environment import ELSEWHERE, SECRETS
+
 Document: TypeAlias = dict[str, Any]
 
 ROOT: Final = Path(__file__).parents[2]
@@ -92,9 +95,7 @@ def environment(documents: list[Document], pod: Document) -> dict[str, str | Non
 
 def settings_names() -> dict[str, bool]:
     """Every variable that the worker reads, and whether it is a secret."""
-    from imbi_worker import settings  # noqa: PLC0415 - only here is the code asked
-
-    fields = settings.Settings.model_fields
-    names = {name for field in fields for name in settings.variable_of(field)}
-    secret = settings._SECRETS | settings._ELSEWHERE | {"IMBI_AUTH_ENCRYPTION_KEY"}
+    fields = Settings.model_fields
+    names = {name for field in fields for name in variables_of(field)}
+    secret = SECRETS | ELSEWHERE | {"IMBI_AUTH_ENCRYPTION_KEY"}
     return {name: name in secret for name in names | secret}

@@ -21,7 +21,7 @@ from redis.exceptions import NoPermissionError
 
 from imbi_worker.dashboard.access import Access, Role, kept_tokens
 from imbi_worker.embedded.valkey import find_binary
-from imbi_worker.settings import Settings, variable_of
+from imbi_worker.settings import Settings, variables_of
 from waiting import until
 
 ROOT = Path(__file__).parents[2]
@@ -72,7 +72,7 @@ def test_the_reader_would_have_objected(mistake: str) -> None:
 @pytest.mark.parametrize("service", sorted(OURS))
 def test_every_variable_is_a_setting_and_every_secret_a_file(service: str) -> None:
     """A secret stands in no environment: `NAME_FILE` names where it is mounted."""
-    known = {name for field in Settings.model_fields for name in variable_of(field)}
+    known = {name for field in Settings.model_fields for name in variables_of(field)}
     known |= {"IMBI_AUTH_ENCRYPTION_KEY"}
     mounted = {f"/run/secrets/{name}" for name in SERVICES[service]["secrets"]}
     environment = SERVICES[service]["environment"]

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from imbi_worker.operations.new_plugin import create_plugin
-from imbi_worker.settings import Settings, variable_of
+from imbi_worker.settings import Settings, variables_of
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
@@ -95,7 +95,7 @@ def test_labels_and_settings_are_those_of_the_code() -> None:
     (labels,) = _instructions("LABEL")
     assert f'image.title="{project["name"]}"' in labels
     assert f'image.licenses="{project["license"]}"' in labels
-    known = {name for field in Settings.model_fields for name in variable_of(field)}
+    known = {name for field in Settings.model_fields for name in variables_of(field)}
     set_here = set(re.findall(r"IMBI_WORKER_\w+", " ".join(_instructions("ENV"))))
     assert set_here == {"IMBI_WORKER_HEARTBEAT_FILE", "IMBI_WORKER_REVISION"}
     assert set_here <= known

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from imbi_worker.settings import Settings, variable_of
+from imbi_worker.settings import Settings, variables_of
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -16,7 +16,7 @@ def test_every_setting_stands_in_the_readme_with_its_meaning() -> None:
         if row.startswith("| `") and row.count("|") == 4
     }
     for name, field in Settings.model_fields.items():
-        assert rows.pop(frozenset(variable_of(name)), None) == field.description, name
+        assert rows.pop(frozenset(variables_of(name)), None) == field.description, name
     assert set().union(*rows) == {"IMBI_AUTH_ENCRYPTION_KEY", "IMBI_WORKER_OLD_ENCRYPTION_KEYS"}
 
 

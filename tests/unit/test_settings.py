@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from imbi_worker.settings import Settings, SettingsError, variable_of
+from imbi_worker.settings import Settings, SettingsError, variables_of
 
 
 @pytest.fixture(autouse=True)
 def _clean(monkeypatch: pytest.MonkeyPatch) -> None:
     for field in Settings.model_fields:
-        for name in variable_of(field):
+        for name in variables_of(field):
             monkeypatch.delenv(name, raising=False)
 
 

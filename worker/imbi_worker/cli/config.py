@@ -18,7 +18,7 @@ from imbi_worker.cli.options import Json
 from imbi_worker.cli.output import OK, Output, plain
 from imbi_worker.cli.session import run_here
 from imbi_worker.operations.errors import Misconfigured
-from imbi_worker.settings import Settings, SettingsError, variable_of
+from imbi_worker.settings import Settings, SettingsError, variables_of
 
 app = typer.Typer(
     add_completion=False,
@@ -89,7 +89,7 @@ def _settings(settings: Settings) -> Iterator[Setting]:
         origin: Literal["set", "default"] = (
             "set" if name in settings.model_fields_set else "default"
         )
-        yield Setting(variable_of(name)[0], value, origin, field.description or "")
+        yield Setting(variables_of(name)[0], value, origin, field.description or "")
     for variable, meaning in _KEYS.items():
         is_set = bool(os.environ.get(variable) or os.environ.get(f"{variable}_FILE"))
         yield Setting(variable, MASK if is_set else "", _origin(is_set=is_set), meaning)
@@ -127,7 +127,7 @@ def _text(value: Any) -> str:
 def _schema() -> dict[str, Any]:
     found = Settings.model_json_schema(by_alias=False)
     named = {
-        variable_of(name)[0]: {key: one for key, one in member.items() if key != "title"}
+        variables_of(name)[0]: {key: one for key, one in member.items() if key != "title"}
         for name, member in found["properties"].items()
     }
     keys = {name: {"type": "string", "description": text} for name, text in _KEYS.items()}

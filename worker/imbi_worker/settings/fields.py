@@ -1,19 +1,9 @@
-"""The worker's settings, read from the environment once, at the start of a command.
+"""Every setting: one field for each, whose description stands in the README's table."""
 
-Every ``IMBI_WORKER_*`` variable is listed here and in the README; a name that is not
-is refused with the nearest one that is. ``NAME_FILE`` reads the value of a secret
-``NAME`` from a file.
-"""
-
-import difflib
-import json
 import os
-import re
-from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
-from urllib.parse import parse_qs, unquote, urlsplit
 
 from pydantic import (
     AliasChoices,
@@ -27,59 +17,15 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-PREFIX = "IMBI_WORKER_"
-# Read by the SDK, where plugins look for it as well.
-_ELSEWHERE = frozenset({"IMBI_WORKER_OLD_ENCRYPTION_KEYS"})
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)?")
-_UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
-_SECRETS = frozenset(
-    {
-        "REDIS_URL",
-        "VALKEY_URL",
-        "NEO4J_PASSWORD",
-        "IMBI_WORKER_SIGNING_KEY",
-        "ACTIONS_IMBI_TOKEN",
-        "IMBI_WORKER_DASHBOARD_TOKENS",
-    }
+from imbi_worker.settings.environment import (
+    PREFIX,
+    SettingsError,
+    explain,
+    from_files,
+    refuse_unknown,
 )
-
-
-class SettingsError(Exception):
-    """A setting is missing or wrong; one line for each, naming variable and remedy."""
-
-
-def _duration(value: Any) -> Any:
-    if not isinstance(value, str):
-        return value
-    match = _DURATION.fullmatch(value.strip())
-    if match is None:
-        raise ValueError("write a duration like 500ms, 30s, 5m, 2h or 1d")
-    return timedelta(seconds=float(match[1]) * _UNITS[match[2] or "s"])
-
-
-def _by_handler(value: Any) -> Any:
-    if not isinstance(value, str):
-        return value
-    pairs = [part.partition("=") for part in value.split(",") if part.strip()]
-    if not all(handler.strip() and text.strip() for handler, _, text in pairs):
-        raise ValueError("write <plugin>#<action>=<duration>, separated by commas")
-    return {handler.strip(): text.strip() for handler, _, text in pairs}
-
-
-def _listed(value: Any) -> Any:
-    return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
-
-
-Duration = Annotated[timedelta, BeforeValidator(_duration), Field(gt=timedelta(0))]
-
-
-def _json_object(value: Any) -> Any:
-    if not isinstance(value, str):
-        return value
-    try:
-        return json.loads(value)
-    except ValueError:
-        raise ValueError('write a JSON object like {"github#sync": {"max_attempts": 3}}') from None
+from imbi_worker.settings.notation import Duration, by_handler, json_object, listed
+from imbi_worker.settings.secrecy import secrets_of
 
 
 class HandlerPolicy(BaseModel):
@@ -93,7 +39,7 @@ class HandlerPolicy(BaseModel):
 
 
 class Settings(BaseSettings):
-    """One field for each variable; descriptions make the README's table."""
+    """What the environment gives; make one with :meth:`load`."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX, env_ignore_empty=True, frozen=True, extra="ignore", populate_by_name=True
@@ -163,11 +109,11 @@ class Settings(BaseSettings):
     timeout: Duration = Field(
         timedelta(seconds=300), description="how long an action may run, unless it says otherwise"
     )
-    timeouts: Annotated[dict[str, Duration], NoDecode, BeforeValidator(_by_handler)] = Field(
+    timeouts: Annotated[dict[str, Duration], NoDecode, BeforeValidator(by_handler)] = Field(
         default_factory=dict,
         description="timeouts by handler: github#sync=10m,sonarqube#update=45s",
     )
-    backoff: Annotated[tuple[Duration, ...], NoDecode, BeforeValidator(_listed)] = Field(
+    backoff: Annotated[tuple[Duration, ...], NoDecode, BeforeValidator(listed)] = Field(
         tuple(timedelta(seconds=s) for s in (10, 30, 120, 600, 1800, 7200, 21600)),
         min_length=1,
         description="windows of the waits between attempts; the last one repeats",
@@ -177,7 +123,7 @@ class Settings(BaseSettings):
         timedelta(hours=24),
         description="no retry is scheduled later than this after a first failure",
     )
-    policies: Annotated[dict[str, HandlerPolicy], NoDecode, BeforeValidator(_json_object)] = Field(
+    policies: Annotated[dict[str, HandlerPolicy], NoDecode, BeforeValidator(json_object)] = Field(
         default_factory=dict,
         description="max_attempts, max_age and backoff by handler, as a JSON object",
     )
@@ -269,7 +215,7 @@ class Settings(BaseSettings):
         """What must show in no output: of a list each member, of an address its password."""
         given = [getattr(self, name) for name in type(self).model_fields]
         texts = [one.get_secret_value() for one in given if isinstance(one, SecretStr)]
-        found = [value for text in (*texts, self.neo4j_url or "") for value in _secrets_of(text)]
+        found = [value for text in (*texts, self.neo4j_url or "") for value in secrets_of(text)]
         return tuple(filter(None, found))
 
     @classmethod
@@ -278,69 +224,17 @@ class Settings(BaseSettings):
 
         :raises SettingsError: naming each variable that is wrong, never its value
         """
-        _refuse_unknown(os.environ)
+        variables = {name: variables_of(name) for name in cls.model_fields}
+        refuse_unknown(os.environ, variables)
         try:
-            return cls(**{**_from_files(os.environ), **changes})
+            return cls(**{**from_files(os.environ, variables), **changes})
         except ValidationError as error:
-            raise SettingsError(_explain(error)) from None
+            raise SettingsError(explain(error, variables)) from None
 
 
-def _secrets_of(text: str) -> Iterator[str]:
-    if "://" not in text:
-        yield text
-        yield from (part.strip() for part in text.split(","))
-        return
-    address = urlsplit(text)
-    for password in (address.password or "", *parse_qs(address.query).get("password", ())):
-        yield password
-        yield unquote(password)
-
-
-def variable_of(name: str) -> tuple[str, ...]:
+def variables_of(name: str) -> tuple[str, ...]:
     """The environment variables that set field *name*, the first preferred."""
     alias = Settings.model_fields[name].validation_alias
     if isinstance(alias, AliasChoices):
         return tuple(str(choice) for choice in alias.choices if str(choice) != name)
     return (f"{PREFIX}{name.upper()}",)
-
-
-def _from_files(environ: Mapping[str, str]) -> dict[str, str]:
-    values: dict[str, str] = {}
-    for field in Settings.model_fields:
-        for name in variable_of(field):
-            path = environ.get(f"{name}_FILE") if name in _SECRETS else None
-            if path and environ.get(name):
-                raise SettingsError(f"{name} and {name}_FILE are both set: keep one of them")
-            # An empty file sets as little as an empty variable.
-            if path and (text := _read(name, path)):
-                values[field] = text
-    return values
-
-
-def _read(name: str, path: str) -> str:
-    try:
-        return Path(path).read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
-        text = f"{name}_FILE names {path!r}, which cannot be read: {reason}"
-        raise SettingsError(text) from None
-
-
-def _refuse_unknown(source: Mapping[str, str]) -> None:
-    known = _ELSEWHERE | {name for field in Settings.model_fields for name in variable_of(field)}
-    known |= {f"{name}_FILE" for name in _SECRETS}
-    for name in sorted(source):
-        if name.startswith(PREFIX) and name not in known:
-            near = difflib.get_close_matches(name, sorted(known), n=1)
-            hint = f": did you mean {near[0]}?" if near else ""
-            raise SettingsError(f"{name} is no setting of imbi-worker{hint}")
-
-
-def _explain(error: ValidationError) -> str:
-    lines: list[str] = []
-    for item in error.errors(include_input=False, include_url=False, include_context=False):
-        field = str(item["loc"][0])
-        name = variable_of(field)[0] if field in Settings.model_fields else field
-        where = "".join(f"[{part}]" for part in item["loc"][1:])
-        lines.append(f"{name}{where}: {item['msg'].removeprefix('Value error, ')}")
-    return "\n".join(lines)
