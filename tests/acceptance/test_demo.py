@@ -23,8 +23,11 @@ import pytest
 
 from imbi_worker.demo.batch import run_batch
 from imbi_worker.demo.bodies import read_bodies
+from imbi_worker.demo.names import PILOTS
+from imbi_worker.demo.parts import Told, notify
+from imbi_worker.demo.scenes import Deliver, Scene
 from imbi_worker.demo.show import Wishes, tell_story
-from imbi_worker.demo.story import PILOTS, STORY, Deliver, Scene, Told, notify
+from imbi_worker.demo.story import STORY
 
 COMMAND = str(Path(sys.executable).with_name("imbi-worker"))
 COLUMNS, LINES = 100, 40

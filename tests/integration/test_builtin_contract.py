@@ -11,9 +11,9 @@ from pydantic import SecretStr
 
 from imbi_sdk.context import PluginContext
 from imbi_sdk.testing import PluginContract, Sample
+from imbi_sdk.testing.deliveries import sample
 from imbi_worker import builtin
 from imbi_worker.builtin import GatewayActions
-from imbi_worker.demo.deliveries import sample
 from imbi_worker.demo.imbi_api import ImbiApi, Release
 from imbi_worker.demo.rules import ADD_DEPLOYMENT_EVENT, CREATE_RELEASE, PUBLISH_RELEASE
 

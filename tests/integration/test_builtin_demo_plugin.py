@@ -9,8 +9,8 @@ from pydantic import SecretStr
 
 from imbi_sdk.context import PluginContext
 from imbi_sdk.errors import ConfigurationError, PluginAuthenticationFailed, UpstreamError
+from imbi_sdk.testing.deliveries import sample
 from imbi_worker import builtin
-from imbi_worker.demo.deliveries import sample
 from imbi_worker.demo.imbi_api import Fault, ImbiApi
 from imbi_worker.demo.plugin import DemoPlugin
 

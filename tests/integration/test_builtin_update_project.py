@@ -20,9 +20,9 @@ from imbi_sdk.errors import (
     PluginRateLimited,
     UpstreamError,
 )
+from imbi_sdk.testing.deliveries import sample
 from imbi_worker import builtin
 from imbi_worker.builtin.update_project import UpdateProjectConfig, update_project
-from imbi_worker.demo.deliveries import sample
 from imbi_worker.demo.imbi_api import Fault, ImbiApi
 from imbi_worker.identity import ApiAddress, ApiClient, Sessions, Unanswered
 

@@ -11,7 +11,7 @@ from imbi_sdk.event import (
     replace_lone_surrogates,
     without_logins,
 )
-from imbi_worker.demo.deliveries import NAMES, sample
+from imbi_sdk.testing.deliveries import NAMES, sample
 
 
 def context(**changes: Any) -> dict[str, Any]:

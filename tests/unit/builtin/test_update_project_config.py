@@ -9,9 +9,9 @@ from pydantic import ValidationError
 
 from imbi_sdk.context import PluginContext
 from imbi_sdk.errors import PermanentError, Skip
+from imbi_sdk.testing.deliveries import sample
 from imbi_worker.builtin import BUILTINS, GatewayActions
 from imbi_worker.builtin.update_project import HANDLER, UpdateProjectConfig, update_project
-from imbi_worker.demo.deliveries import sample
 
 CONTEXT = PluginContext(project_id="p-1", project_slug="harbor", org_slug="tidewater")
 

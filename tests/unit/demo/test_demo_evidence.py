@@ -15,18 +15,10 @@ from imbi_worker.demo import report
 from imbi_worker.demo.director import Redelivered
 from imbi_worker.demo.evidence import Ended, Evidence, is_kept
 from imbi_worker.demo.imbi_api import RecordedRequest, Release
-from imbi_worker.demo.story import (
-    HARBOR,
-    STORY,
-    Claim,
-    Deliver,
-    Part,
-    Scene,
-    Told,
-    mark_of,
-    notify,
-    work,
-)
+from imbi_worker.demo.names import HARBOR
+from imbi_worker.demo.parts import Part, Told, mark_of, notify, work
+from imbi_worker.demo.scenes import Claim, Deliver, Scene
+from imbi_worker.demo.story import STORY
 from imbi_worker.demo.watch import Cast
 from imbi_worker.queue.inspection.views import AttemptView, JobView, State, StoredJob
 

@@ -23,10 +23,10 @@ from imbi_worker.demo.bodies import SERVICE, Body
 from imbi_worker.demo.cancellation import cancellable, stop
 from imbi_worker.demo.director import WEBHOOK, target
 from imbi_worker.demo.imbi_api import ImbiApi
+from imbi_worker.demo.names import GITHUB, NOTIFY, ORGANIZATION, PROJECTS
 from imbi_worker.demo.rules import ADD_DEPLOYMENT_EVENT, CREATE_RELEASE, PUBLISH_RELEASE
 from imbi_worker.demo.show import Wishes, announce, keep, show_logs
 from imbi_worker.demo.stage import Stage, set_up
-from imbi_worker.demo.story import GITHUB, NOTIFY, ORGANIZATION, PROJECTS
 from imbi_worker.queue.inspection.views import JobView, State
 
 _FIELD: Final = "deliveries"

@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from typing import Final, assert_never
 
 from imbi_sdk.queue import Enqueued, JobContext, Target, WebhookRule, keys
+from imbi_sdk.testing.deliveries import sample
 from imbi_worker.demo.cancellation import cancellable
-from imbi_worker.demo.deliveries import sample
-from imbi_worker.demo.stage import Stage
-from imbi_worker.demo.story import (
-    NOTIFY,
-    ORGANIZATION,
+from imbi_worker.demo.names import NOTIFY, ORGANIZATION
+from imbi_worker.demo.parts import mark_of
+from imbi_worker.demo.scenes import (
     Act,
     AwaitEnd,
     AwaitHold,
@@ -20,8 +19,8 @@ from imbi_worker.demo.story import (
     Redeliver,
     Replay,
     Scene,
-    mark_of,
 )
+from imbi_worker.demo.stage import Stage
 from imbi_worker.demo.watch import Cast, Watch
 from imbi_worker.queue import replay
 from imbi_worker.queue.inspection.views import State

@@ -9,8 +9,11 @@ from imbi_sdk.queue import EnqueueStatus
 from imbi_worker.demo.crew import Worker
 from imbi_worker.demo.director import Redelivered
 from imbi_worker.demo.imbi_api import RecordedRequest, Release
+from imbi_worker.demo.names import ORGANIZATION, PROJECTS
+from imbi_worker.demo.parts import mark_of
+from imbi_worker.demo.scenes import Claim
 from imbi_worker.demo.stage import Stage
-from imbi_worker.demo.story import ORGANIZATION, PROJECTS, RETRY_AFTER, Claim, mark_of
+from imbi_worker.demo.story import RETRY_AFTER
 from imbi_worker.demo.watch import Cast
 from imbi_worker.queue.inspection.views import State, StoredJob
 

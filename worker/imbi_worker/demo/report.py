@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from imbi_worker.demo.evidence import Ended, Evidence, is_kept
-from imbi_worker.demo.story import Claim, Scene
+from imbi_worker.demo.scenes import Claim, Scene
 from imbi_worker.demo.view import named, styled
 
 _INDENT = 4

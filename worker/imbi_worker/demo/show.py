@@ -17,8 +17,9 @@ from imbi_worker.demo import report
 from imbi_worker.demo.cancellation import cancellable, stop
 from imbi_worker.demo.director import Director
 from imbi_worker.demo.evidence import gather
+from imbi_worker.demo.scenes import Scene
 from imbi_worker.demo.stage import WORKERS, Stage, set_up
-from imbi_worker.demo.story import NUMBERS, STORY, Scene
+from imbi_worker.demo.story import NUMBERS, STORY
 from imbi_worker.demo.view import LiveView, NoView, PlainView
 from imbi_worker.demo.watch import View, Watch
 

@@ -20,7 +20,7 @@ from imbi_sdk.queue import ActionQueue, Signer, keys
 from imbi_worker.demo.cancellation import cancellable
 from imbi_worker.demo.crew import Crew, CrewError
 from imbi_worker.demo.imbi_api import ImbiApi
-from imbi_worker.demo.story import GITHUB, ORGANIZATION, PAGERDUTY, PROJECTS, SONARQUBE
+from imbi_worker.demo.names import GITHUB, ORGANIZATION, PAGERDUTY, PROJECTS, SONARQUBE
 from imbi_worker.embedded import Servers, embedded_servers
 from imbi_worker.embedded.child import Child
 from imbi_worker.graph import GraphAddress, Neo4jGraph

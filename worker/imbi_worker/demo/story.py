@@ -6,31 +6,33 @@ for whom. The worker is killed while nothing else runs, lest other jobs crash wi
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import timedelta
-from enum import StrEnum
-from typing import Any, Final, TypeAlias
+from typing import Final
 
 from imbi_sdk.attempt import DeathReason
-from imbi_worker.builtin.update_project import HANDLER as UPDATE
 from imbi_worker.demo.imbi_api import Fault
-from imbi_worker.demo.rules import ADD_DEPLOYMENT_EVENT, CREATE_RELEASE, PUBLISH_RELEASE
+from imbi_worker.demo.names import (
+    HANG,
+    HARBOR,
+    NOTIFY,
+    PAGERDUTY,
+    PILOTS,
+    PROJECTS,
+    SONARQUBE,
+    TIDES,
+)
+from imbi_worker.demo.parts import Part, Told, deployment, notify, update, work
+from imbi_worker.demo.scenes import (
+    AwaitEnd,
+    AwaitHold,
+    Claim,
+    Deliver,
+    KillWorker,
+    Redeliver,
+    Replay,
+    Scene,
+)
 from imbi_worker.queue.inspection.views import State
-
-ORGANIZATION: Final = "tidewater"
-HARBOR: Final = "harbor-api"
-TIDES: Final = "tide-tables"
-PILOTS: Final = "pilot-roster"
-PROJECTS: Final = (HARBOR, TIDES, PILOTS)
-
-NOTIFY: Final = "demo#notify"
-HANG: Final = "demo#hang"
-WORK: Final = "demo#work"
-
-# Plugin ids in the graph; the last one has no credentials.
-GITHUB: Final = "demo-github"
-PAGERDUTY: Final = "demo-pagerduty"
-SONARQUBE: Final = "demo-sonarqube"
 
 RETRY_AFTER: Final = timedelta(seconds=2)
 
@@ -44,134 +46,12 @@ NUMBERS: Final[Mapping[str, str]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
-    """How a job must end: its attempts, and what the stand-in answered to its requests."""
-
-    state: State = State.SUCCEEDED
-    attempts: tuple[str, ...] = ("succeeded",)
-    answers: tuple[int, ...] = ()
-    reason: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """One rule and the end of its job; the stand-in finds *mark* in what the job sends."""
-
-    handler: str
-    config: str
-    mark: str
-    told: Told
-
-
-@dataclass(frozen=True, slots=True)
-class Deliver:
-    """One delivery: a job for each project and part. *faults* are set just before."""
-
-    sample: str
-    projects: tuple[str, ...]
-    parts: tuple[Part, ...]
-    integration: str = GITHUB
-    faults: tuple[Fault, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Redeliver:
-    """The same delivery once more."""
-
-    delivery: Deliver
-
-
-@dataclass(frozen=True, slots=True)
-class AwaitEnd:
-    """Every job of the scene has ended."""
-
-
-@dataclass(frozen=True, slots=True)
-class AwaitHold:
-    """A hold stands on the integration."""
-
-    integration: str
-
-
-@dataclass(frozen=True, slots=True)
-class KillWorker:
-    """SIGKILL for the worker that runs the scene's job, once its work has begun."""
-
-
-@dataclass(frozen=True, slots=True)
-class Replay:
-    """The scene's job is a dead letter; an operator replays it."""
-
-
-Act: TypeAlias = Deliver | Redeliver | AwaitEnd | AwaitHold | KillWorker | Replay
-
-
-class Claim(StrEnum):
-    """What a scene says beyond how each of its jobs ends."""
-
-    IN_ORDER = "each rule began after the one before it had ended"
-    HELD = "nothing was sent for the integration before Retry-After was over"
-    BY_ANOTHER = "another worker finished what the killed one had begun"
-    RELEASED = "Imbi has the release once, with the status of its deployment, published"
-    DROPPED = "no job was added, and every job of the redelivery was counted as a duplicate"
-
-
-@dataclass(frozen=True, slots=True)
-class Scene:
-    """*opening* acts run scene after scene; then the *sequels* of all scenes at once."""
-
-    title: str
-    sentence: str
-    opening: tuple[Act, ...] = ()
-    sequel: tuple[Act, ...] = ()
-    claims: tuple[Claim, ...] = ()
-
-
-def _text(config: Any) -> str:
-    return json.dumps(config)
-
-
-def update(mark: str, source: str, told: Told) -> Part:
-    return Part(UPDATE, _text([{"path": f"/{mark}", "from": source}]), mark, told)
-
-
-def notify(mark: str, told: Told) -> Part:
-    return Part(NOTIFY, _text({"message": mark}), mark, told)
-
-
-def work(mark: str, seconds: float, told: Told) -> Part:
-    return Part(WORK, _text({"label": mark, "seconds": seconds}), mark, told)
-
-
-def deployment(create: Told) -> tuple[Part, Part, Part]:
-    """The three rules of a deployment. The one kind of part without a mark: once a project."""
-    return (
-        Part(*CREATE_RELEASE, "", create),
-        Part(*ADD_DEPLOYMENT_EVENT, "", Told(answers=(200, 201))),
-        Part(*PUBLISH_RELEASE, "", Told(answers=(200,))),
-    )
-
-
-def mark_of(body: Any) -> str:
-    """The mark in the body of a request that an action of a marked part has sent."""
-    if isinstance(body, list) and body:
-        return str(body[0].get("path", "")).removeprefix("/")
-    if isinstance(body, dict):
-        return str(body.get("message") or body.get("label") or "")
-    return ""
-
-
-def _service_answers(*statuses: int) -> Told:
-    return Told(answers=statuses)
-
-
 _PUSH = Deliver(
     "github-push",
     PROJECTS,
     (
         update("last_commit", "/payload/after", Told(answers=(200,))),
-        notify("pushed", _service_answers(202)),
+        notify("pushed", Told(answers=(202,))),
     ),
 )
 
@@ -228,7 +108,7 @@ STORY: Final = (
             Deliver(
                 "pagerduty-incident",
                 (TIDES,),
-                (notify("incident-1", _service_answers(429, 202)),),
+                (notify("incident-1", Told(answers=(429, 202))),),
                 integration=PAGERDUTY,
                 faults=(
                     Fault(
@@ -245,7 +125,7 @@ STORY: Final = (
             Deliver(
                 "pagerduty-incident",
                 (PILOTS,),
-                (notify("incident-2", _service_answers(202)),),
+                (notify("incident-2", Told(answers=(202,))),),
                 integration=PAGERDUTY,
             ),
         ),
@@ -261,7 +141,7 @@ STORY: Final = (
                 (
                     Part(
                         NOTIFY,
-                        _text({"mesage": "merged"}),
+                        json.dumps({"mesage": "merged"}),
                         "misspelt",
                         Told(State.DEAD, ("dead",), reason=DeathReason.INVALID_CONFIG),
                     ),

@@ -12,7 +12,8 @@ from rich.text import Text
 from imbi_worker.builtin.update_project import HANDLER as UPDATE
 from imbi_worker.demo.crew import Crew, Worker
 from imbi_worker.demo.imbi_api import ImbiApi
-from imbi_worker.demo.story import Part, Scene
+from imbi_worker.demo.parts import Part
+from imbi_worker.demo.scenes import Scene
 from imbi_worker.demo.watch import Cast, Snapshot
 from imbi_worker.queue.inspection.views import JobView, State, Wait
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol
 
+from imbi_worker.demo.parts import Part
 from imbi_worker.demo.pulse import Pulse
-from imbi_worker.demo.story import Part
 from imbi_worker.queue.inspection import Inspection
 from imbi_worker.queue.inspection.views import HoldView, JobView
 
