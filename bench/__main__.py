@@ -9,15 +9,12 @@ import json
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from subprocess import CalledProcessError
 from typing import Final
-
-from cryptography.fernet import Fernet
-from redis.asyncio import Redis
 
 from bench.child import ChildFailed
 from bench.engines import (
@@ -33,29 +30,12 @@ from bench.engines import (
     prepare,
 )
 from bench.figures import key, results
-from bench.measures import (
-    Stage,
-    backlog_ratio,
-    delayed,
-    drain,
-    enqueue_rate,
-    footprint,
-    large_bodies,
-    pick_up,
-    recovery_seconds,
-    stand_in,
-    waiting_bytes,
-    wake_ups,
-    wasted_claims,
-)
+from bench.measures.fleet import backlog_ratio, recovery_seconds, wake_ups, wasted_claims
+from bench.measures.footprint import footprint, large_bodies, waiting_bytes
+from bench.measures.speed import drain, enqueue_rate, pick_up
 from bench.operate import operate
-from bench.ours.plugin import PLUGIN_ID
-from bench.ours.producer import SIGNING_KEY
 from bench.report import show
-from bench.server import Addresses, servers
-from imbi_sdk.encryption import TokenEncryption
-from imbi_worker.graph import Neo4jGraph
-from imbi_worker.graph.seed import Seed, SeedPlugin, SeedService, plant
+from bench.stage import Stage, open_stage
 
 RESULTS: Final = Path(__file__).parent / "results.json"
 
@@ -202,7 +182,7 @@ ONCE: Final[Mapping[str, Callable[[Run], Awaitable[None]]]] = {
 
 async def measure(effort: Effort, shapes: set[str]) -> Run:
     """Repetitions one after the other, each of all engines: a slow minute hits all alike."""
-    async with _stage() as stage:
+    async with open_stage() as stage:
         run = Run(stage, effort)
         for run.number in range(effort.repeat):
             print(f"repetition {run.number + 1} of {effort.repeat}", file=sys.stderr)
@@ -213,36 +193,6 @@ async def measure(effort: Effort, shapes: set[str]) -> Run:
             if name in shapes:
                 await shape(run)
         return run
-
-
-@asynccontextmanager
-async def _stage() -> AsyncIterator[Stage]:
-    async with servers() as addresses, delayed(addresses.port) as far, stand_in() as imbi:
-        key = Fernet.generate_key().decode()
-        await _plant(addresses, key)
-        graph = addresses.graph
-        extra = {
-            **imbi,
-            "IMBI_AUTH_ENCRYPTION_KEY": key,
-            "IMBI_WORKER_SIGNING_KEY": SIGNING_KEY,
-            "NEO4J_URL": graph.url,
-            "NEO4J_USER": graph.user or "",
-            "NEO4J_PASSWORD": graph.password.get_secret_value() if graph.password else "",
-            "NEO4J_DATABASE": graph.database or "",
-        }
-        async with Redis.from_url(addresses.redis) as redis:
-            yield Stage(addresses, redis, far, extra)
-
-
-async def _plant(addresses: Addresses, key: str) -> None:
-    """The one integration whose credential the whole path reads."""
-    blob = TokenEncryption(key).encrypt(json.dumps({"api_token": "a-token-of-the-benchmark"}))
-    service = SeedService("bench", None, (SeedPlugin(PLUGIN_ID, "bench", blob),))
-    graph = Neo4jGraph.at(addresses.graph)
-    try:
-        await plant(graph, Seed("o", services=(service,)))
-    finally:
-        await graph.close()
 
 
 def main() -> None:

@@ -14,7 +14,7 @@ from pydantic import SecretStr
 
 from bench.child import ask
 from bench.engines import SHARED_EVENT
-from bench.measures import Stage
+from bench.stage import Stage
 from imbi_sdk.queue import keys
 from imbi_worker.operations.status import status
 from imbi_worker.queue import connect

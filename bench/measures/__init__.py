@@ -1,0 +1,1 @@
+"""What is measured, one function for each kind of figure; every one begins with an empty Redis."""
