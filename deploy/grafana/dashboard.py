@@ -3,7 +3,7 @@
 
     deploy/grafana/dashboard.py >deploy/helm/imbi-worker/files/dashboard.json
 
-``panels.py`` says what is shown; Grafana's JSON follows from it here, so that no panel lacks a
+``rows.py`` says what is shown; Grafana's JSON follows from it here, so that no panel lacks a
 unit, a sentence or the variable of its datasource.
 """
 
@@ -12,7 +12,9 @@ import sys
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, TypeAlias
 
-from panels import ROWS, WORKER, Kind, Panel
+from panels import Kind, Panel
+from queries import WORKER
+from rows import ROWS
 
 Json: TypeAlias = dict[str, Any]
 
