@@ -3,7 +3,7 @@
 import logging
 from collections import Counter
 from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, cast
 
 from imbi_sdk.analysis import AnalysisPlugin
 from imbi_sdk.configuration import ConfigurationPlugin
@@ -101,7 +101,8 @@ def read_catalogue(name: str, cls: Any) -> dict[str, ActionDescriptor] | Refused
     except Exception as error:
         _LOGGER.exception("Plugin %r failed to enumerate actions", name)
         return Refused(f"actions() raised: {error}")
-    adopted = [adopt_descriptor(one) for one in listed] if isinstance(listed, list) else [None]  # pyright: ignore[reportUnknownVariableType]  # anything may be listed
+    candidates = cast("list[object]", listed) if isinstance(listed, list) else [None]
+    adopted = [adopt_descriptor(one) for one in candidates]
     descriptors = [one for one in adopted if one is not None]
     if len(descriptors) < len(adopted):
         return Refused("actions() must return list[ActionDescriptor]")

@@ -2,7 +2,8 @@
 
 import base64
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Generator, Iterable, Sequence
+from contextlib import contextmanager
 from typing import Any, ClassVar, Self, TypeAlias
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
@@ -37,6 +38,16 @@ class TokenEncryption:
     def reset_instance(cls) -> None:
         """Forget the instance; the next one reads the settings again."""
         TokenEncryption._instance = None
+
+    @classmethod
+    @contextmanager
+    def replaced_by(cls, encryption: "TokenEncryption") -> Generator["TokenEncryption"]:
+        """*encryption* as the one instance for the length of the block; for tests."""
+        before, TokenEncryption._instance = TokenEncryption._instance, encryption
+        try:
+            yield encryption
+        finally:
+            TokenEncryption._instance = before
 
     @classmethod
     def is_usable(cls) -> bool:

@@ -9,6 +9,7 @@ first, whole: nothing of ours is mixed into it.
 import importlib
 import sys
 from collections.abc import Sequence
+from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
 from types import ModuleType
@@ -46,7 +47,7 @@ _COLLECTIONS: dict[str, Sequence[str]] = {
 _PACKAGES = frozenset({"imbi_common", "imbi_common.auth", "imbi_common.plugins"})
 
 
-class _Loader:
+class _Loader(Loader):
     """Makes a module of our own, or puts ours in its place."""
 
     def create_module(self, spec: ModuleSpec) -> ModuleType | None:
@@ -63,7 +64,7 @@ class _Loader:
             module.__dict__.update(_public(importlib.import_module(source)))
 
 
-class _Finder:
+class _Finder(MetaPathFinder):
     """Serves Imbi's paths when nobody before it did: it is the last one asked."""
 
     def find_spec(
@@ -79,7 +80,7 @@ class _Finder:
             return None
         if fullname not in _ALIASES and fullname not in _COLLECTIONS:
             raise _missing(fullname)
-        return ModuleSpec(fullname, _Loader(), is_package=fullname in _PACKAGES)  # type: ignore[arg-type]  # a loader by protocol
+        return ModuleSpec(fullname, _Loader(), is_package=fullname in _PACKAGES)
 
 
 def _missing(path: str) -> ModuleNotFoundError:

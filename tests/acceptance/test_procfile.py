@@ -9,8 +9,8 @@ from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
-from stage import SIGNING_KEY, Stage
 
+from stage import SIGNING_KEY, Stage
 from waiting import until
 
 ROOT = Path(__file__).parents[2]
@@ -26,7 +26,7 @@ async def _honcho(*arguments: str, **options: object) -> asyncio.subprocess.Proc
         ROOT / "Procfile",
         *arguments,
         stderr=asyncio.subprocess.STDOUT,
-        **options,  # type: ignore[arg-type] - options of the call
+        **options,  # type: ignore[arg-type]  # options of the call
     )
 
 

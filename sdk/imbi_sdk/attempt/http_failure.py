@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import Any, Final
+from typing import Any, Final, cast
 
 _STATUSES: Final = range(400, 600)
 _RETRYABLE: Final = frozenset({408, 425, 429})
@@ -56,7 +56,8 @@ def _headers(source: object) -> dict[str, str]:
     if not isinstance(headers, Mapping):
         return {}
     try:
-        return {str(name).lower(): str(value) for name, value in headers.items()}  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]  # a foreign mapping
+        items = cast("Mapping[object, object]", headers).items()
+        return {str(name).lower(): str(value) for name, value in items}
     except Exception:  # noqa: BLE001 - a client's odd headers must not hide the failure
         return {}
 

@@ -1,8 +1,8 @@
 """A graph in memory, for tests of whatever asks a ``Graph``."""
 
 import json
-from collections.abc import Generator, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
 from copy import deepcopy
 from dataclasses import replace
 from typing import Any
@@ -15,15 +15,9 @@ from imbi_sdk.errors import GraphUnavailable, PluginRecordMissing
 from imbi_sdk.graph import PluginRecord, ServiceApplicationRecord
 
 
-@contextmanager
-def fresh_encryption() -> Generator[TokenEncryption]:
+def fresh_encryption() -> AbstractContextManager[TokenEncryption]:
     """A new key for the length of the block, in place of the process's own."""
-    before = TokenEncryption._instance  # noqa: SLF001 - the one place a process keeps it  # pyright: ignore[reportPrivateUsage]  # the same
-    TokenEncryption._instance = TokenEncryption(Fernet.generate_key())  # noqa: SLF001 - see above  # pyright: ignore[reportPrivateUsage]  # the same
-    try:
-        yield TokenEncryption.get_instance()
-    finally:
-        TokenEncryption._instance = before  # noqa: SLF001 - see above  # pyright: ignore[reportPrivateUsage]  # the same
+    return TokenEncryption.replaced_by(TokenEncryption(Fernet.generate_key()))
 
 
 class FakeGraph:
