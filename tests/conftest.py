@@ -19,10 +19,10 @@ from cryptography.fernet import Fernet
 from pydantic import SecretStr
 from redis.asyncio import Redis
 
+from graph_nodes import count_nodes, remove_nodes
 from imbi_sdk.queue.keys import PERMANENT
 from imbi_worker.embedded import ArcadeDB, Valkey
 from imbi_worker.graph import GraphAddress, Neo4jGraph
-from imbi_worker.graph.connection import Transaction, rows
 
 NAMES_A_DATABASE = re.compile(r"/\d+$|[?&]db=\d+")
 
@@ -139,25 +139,6 @@ def encryption_key() -> str:
 def canary() -> str:
     """A secret to send through; it may show in no log, error, repr or page."""
     return "canary-4f1d-do-not-leak"
-
-
-async def count_nodes(address: GraphAddress) -> int:
-    adapter = Neo4jGraph.at(address)
-    try:
-        return int((await adapter.connection.read("MATCH (n) RETURN count(n) AS n"))[0]["n"])
-    finally:
-        await adapter.close()
-
-
-async def remove_nodes(address: GraphAddress) -> None:
-    async def work(transaction: Transaction) -> None:
-        await rows(transaction, "MATCH (n) DETACH DELETE n")
-
-    adapter = Neo4jGraph.at(address)
-    try:
-        await adapter.connection.write(work)
-    finally:
-        await adapter.close()
 
 
 def keys_for_ever(client: sync_redis.Redis) -> list[str]:

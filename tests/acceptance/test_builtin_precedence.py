@@ -1,8 +1,8 @@
 """An installed plugin takes the place of the built-in one of the same slug."""
 
-import os
 from pathlib import Path
 
+from installing import environment_with, install
 from stage import Stage
 
 MODULE = """
@@ -36,24 +36,13 @@ class TheirActions(WebhookActionPlugin):
 """
 
 
-def install(folder: Path) -> None:
-    """A distribution as pip leaves it: a module, its metadata, its entry point."""
-    (folder / "their_actions.py").write_text(MODULE)
-    metadata = folder / "their_actions-2.11.5.dist-info"
-    metadata.mkdir()
-    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: their-actions\nVersion: 1\n")
-    (metadata / "entry_points.txt").write_text(
-        "[imbi.plugins]\ngateway-actions = their_actions:TheirActions\n"
-    )
-
-
 async def test_a_plugin_of_another_distribution_takes_precedence(
     stage: Stage, tmp_path: Path
 ) -> None:
     """Imbi's own package may be installed in the pod: its actions run, and none of ours."""
-    install(tmp_path)
-    path = os.pathsep.join(filter(None, [str(tmp_path), os.environ.get("PYTHONPATH")]))
-    worker = await stage.worker(environment={"PYTHONPATH": path})
+    points = {"gateway-actions": "their_actions:TheirActions"}
+    install(tmp_path, "their-actions", points, modules={"their_actions": MODULE})
+    worker = await stage.worker(environment=environment_with(tmp_path))
     theirs = await stage.enqueue(("gateway-actions#create_release", {}))
     ours = await stage.enqueue(("gateway-actions#update_project", []), delivery="d2")
     await stage.until_state(theirs, "skipped")

@@ -1,62 +1,21 @@
 """SIGTERM: what has begun may end, everything else goes back, and the pod is gone in time."""
 
-import os
 import time
 from pathlib import Path
 
 import pytest
-from stage import Stage
+from stubborn import installed_in
 
+from stage import Stage
 from waiting import until
 
-PLUGIN = """
-import asyncio, time
-from pathlib import Path
-from pydantic import BaseModel
-from imbi_common.plugins import ActionDescriptor, PluginManifest, WebhookActionPlugin
-
-class Config(BaseModel):
-    marker: str
-
-async def swallow(*, ctx, credentials, external_identifier, action_config, event):
-    Path(action_config.marker).touch()
-    while True:
-        try:
-            await asyncio.sleep(3600)
-        except asyncio.CancelledError:
-            pass
-
-async def block(*, ctx, credentials, external_identifier, action_config, event):
-    Path(action_config.marker).touch()
-    time.sleep(3600)
-
-async def spin(*, ctx, credentials, external_identifier, action_config, event):
-    Path(action_config.marker).touch()
-    while True:
-        pass
-
-class Stubborn(WebhookActionPlugin):
-    manifest = PluginManifest(slug="stubborn", name="Stubborn", plugin_type="webhook")
-
-    @classmethod
-    def actions(cls):
-        return [
-            ActionDescriptor(name=action.__name__, label="s", callable=action, config_model=Config)
-            for action in (swallow, block, spin)
-        ]
-"""
 DRAIN, GRACE = 1.0, 0.5
 
 
 @pytest.fixture
 def installed(tmp_path: Path) -> dict[str, str]:
     """What a worker's environment needs to find the plugin."""
-    (tmp_path / "stubborn_plugin.py").write_text(PLUGIN)
-    info = tmp_path / "stubborn_plugin-1.0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: stubborn-plugin\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text("[imbi.plugins]\nstubborn = stubborn_plugin:Stubborn\n")
-    return {"PYTHONPATH": os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])}
+    return installed_in(tmp_path)
 
 
 @pytest.mark.parametrize("loop", ["asyncio", "uvloop"])

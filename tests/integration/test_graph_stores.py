@@ -8,6 +8,7 @@ import pytest
 from imbi_worker import wiring
 from imbi_worker.graph import Neo4jGraph
 from imbi_worker.settings import Settings, SettingsError
+from installing import install
 
 ADAPTER = """
 class Store:
@@ -26,11 +27,9 @@ def settings(monkeypatch: pytest.MonkeyPatch) -> Settings:
 def test_an_adapter_is_found_by_its_entry_point(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "other_store.py").write_text(ADAPTER)
-    info = tmp_path / "other_store-1.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: other-store\nVersion: 1\n")
-    (info / "entry_points.txt").write_text("[imbi.worker.graphs]\nother = other_store:Store\n")
+    points = {"other": "other_store:Store"}
+    modules = {"other_store": ADAPTER}
+    install(tmp_path, "other-store", points, modules=modules, group="imbi.worker.graphs")
     monkeypatch.syspath_prepend(str(tmp_path))
     store = wiring.open_store(settings)
     assert store.opened == ("store://somewhere", "neo4j", "p", "neo4j")  # type: ignore[attr-defined]  # the test's own class

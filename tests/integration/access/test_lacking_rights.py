@@ -4,12 +4,11 @@ import logging
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
-from guard import Guard, digest, password_of
 from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
+from guard import Guard, digest, password_of
 from imbi_sdk.queue import QueueError, keys
-from imbi_sdk.registry import load_plugins
 from imbi_worker.operations.checks import Finding, redis_findings, rights_finding
 from imbi_worker.operations.doctor import pulse_findings
 from imbi_worker.queue.inspection import Inspection
@@ -20,10 +19,8 @@ from waiting import until
 
 @pytest.fixture(autouse=True)
 def _probe() -> Iterator[None]:
-    load_plugins(builtins=(probe.Probe,))
-    probe.reset()
-    yield
-    probe.JOURNAL.gate.set()
+    with probe.installed():
+        yield
 
 
 @pytest.fixture

@@ -8,11 +8,11 @@ from datetime import timedelta
 import pytest
 from arq.connections import ArqRedis, RedisSettings, create_pool
 from arq.jobs import Job, JobStatus
-from guard import Guard, password_of
 from redis.asyncio import Redis
 from redis.exceptions import NoPermissionError
 
 from factories import make_signer
+from guard import Guard, password_of
 from imbi_sdk.queue import (
     ActionQueue,
     OutcomeConsumer,
@@ -20,7 +20,6 @@ from imbi_sdk.queue import (
     arq_serializer,
     keys,
 )
-from imbi_sdk.registry import load_plugins
 from imbi_worker.observability.queue_figures import read_figures
 from imbi_worker.operations.checks import rights_finding
 from imbi_worker.queue.control import Control, Mandate
@@ -40,10 +39,8 @@ SECOND = timedelta(seconds=1)
 
 @pytest.fixture(autouse=True)
 def _probe() -> Iterator[None]:
-    load_plugins(builtins=(probe.Probe,))
-    probe.reset()
-    yield
-    probe.JOURNAL.gate.set()
+    with probe.installed():
+        yield
 
 
 @pytest.fixture

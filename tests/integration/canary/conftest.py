@@ -16,9 +16,9 @@ from scene import (
     ways,
 )
 
+from graph_nodes import remove_nodes
 from imbi_worker.embedded import Valkey
-from imbi_worker.graph import GraphAddress, Neo4jGraph
-from imbi_worker.graph.connection import Transaction, rows
+from imbi_worker.graph import GraphAddress
 
 
 @pytest.fixture(scope="session")
@@ -44,7 +44,7 @@ def scene(_graph_server: GraphAddress, tmp_path_factory: pytest.TempPathFactory)
                     process.child.wait()
     finally:
         server.stop()
-        asyncio.run(_remove_nodes(_graph_server))
+        asyncio.run(remove_nodes(_graph_server))
 
 
 def _leak_everything(scene: Scene) -> None:
@@ -60,12 +60,3 @@ def _leak_everything(scene: Scene) -> None:
         if style == "json":
             assert scene.processes[style].stop() == 0
     start_from_files(scene)
-
-
-async def _remove_nodes(address: GraphAddress) -> None:
-    async def work(transaction: Transaction) -> None:
-        await rows(transaction, "MATCH (n) DETACH DELETE n")
-
-    adapter = Neo4jGraph.at(address)
-    await adapter.connection.write(work)
-    await adapter.close()

@@ -22,6 +22,7 @@ from canaries import Canaries
 from pydantic import SecretStr
 from redis.asyncio import Redis
 
+import installing
 from imbi_sdk.encryption import TokenEncryption
 from imbi_sdk.queue import ActionQueue, JobContext, Signer, Target, WebhookRule, keys
 from imbi_worker.graph import GraphAddress, Neo4jGraph
@@ -201,14 +202,10 @@ def ways() -> list[tuple[str, str]]:
 
 
 def install(site: Path) -> None:
-    """Where `pip install` would put the plugin: its entry points on the path."""
-    dist = site / "imbi_leaky-1.0.dist-info"
-    dist.mkdir(parents=True)
-    (dist / "METADATA").write_text("Metadata-Version: 2.1\nName: imbi-leaky\nVersion: 1.0\n")
-    (dist / "entry_points.txt").write_text(
-        "[imbi.plugins]\nleaky = leaky:Leaky\nleaky-app = leaky:LeakyApplication\n"
-    )
-    (site / "leaky.py").write_text((PLUGIN / "leaky.py").read_text(encoding="utf-8"))
+    """Puts the leaky plugin there."""
+    source = (PLUGIN / "leaky.py").read_text(encoding="utf-8")
+    points = {"leaky": "leaky:Leaky", "leaky-app": "leaky:LeakyApplication"}
+    installing.install(site, "imbi-leaky", points, modules={"leaky": source})
 
 
 def seed(graph: GraphAddress, canaries: Canaries) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from bolt import Bolt
 from redis.asyncio import Redis
 from station import Station
 
@@ -22,10 +23,7 @@ def healthy(
     station: Station, graph_address: GraphAddress, monkeypatch: pytest.MonkeyPatch
 ) -> Station:
     """Everything a worker needs, and one worker."""
-    monkeypatch.setenv("NEO4J_URL", graph_address.url)
-    monkeypatch.setenv("NEO4J_USER", graph_address.user or "")
-    monkeypatch.setenv("NEO4J_PASSWORD", graph_address.password.get_secret_value())
-    monkeypatch.setenv("NEO4J_DATABASE", graph_address.database)
+    Bolt(graph_address).is_configured(monkeypatch)
     station.beat()
     return station
 

@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from bolt import Bolt
 from cryptography.fernet import Fernet
 from redis.asyncio import Redis
 from station import Station
@@ -20,10 +21,7 @@ from imbi_worker.queue.inspection.health import RedisPulse
 def everything(
     station: Station, graph_address: GraphAddress, monkeypatch: pytest.MonkeyPatch
 ) -> Station:
-    monkeypatch.setenv("NEO4J_URL", graph_address.url)
-    monkeypatch.setenv("NEO4J_USER", graph_address.user or "")
-    monkeypatch.setenv("NEO4J_PASSWORD", graph_address.password.get_secret_value())
-    monkeypatch.setenv("NEO4J_DATABASE", graph_address.database)
+    Bolt(graph_address).is_configured(monkeypatch)
     return station
 
 

@@ -1,21 +1,20 @@
 """`credentials` and `graph` against a real Bolt server."""
 
-import asyncio
 import json
-from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
+from bolt import Bolt
 from station import Station
 
 from imbi_sdk.credentials import credentials_from_record
 from imbi_sdk.encryption import TokenEncryption
 from imbi_sdk.registry import get_plugin, load_plugins
-from imbi_worker.graph import SCHEMA, GraphAddress, Neo4jGraph
+from imbi_worker.graph import SCHEMA, GraphAddress
 from imbi_worker.graph.seed import Seed, SeedPlugin, SeedService, plant
+from installing import install
 
-Found = TypeVar("Found")
 SEED = Seed(
     "acme",
     services=(
@@ -28,21 +27,8 @@ SEED = Seed(
 )
 
 
-class Bolt:
-    """The graph of a test, from a synchronous test."""
-
-    def __init__(self, address: GraphAddress) -> None:
-        self.address = address
-
-    def do(self, work: Callable[[Neo4jGraph], Awaitable[Found]]) -> Found:
-        async def main() -> Found:
-            graph = Neo4jGraph.at(self.address)
-            try:
-                return await work(graph)
-            finally:
-                await graph.close()
-
-        return asyncio.run(main())
+class Plugged(Bolt):
+    """With a plugin whose credentials can be read."""
 
     def value(self, field: str) -> str | None:
         record = self.do(lambda graph: graph.plugin("plug-1"))
@@ -51,31 +37,18 @@ class Bolt:
         return credentials_from_record(record, get_plugin("demo")).get(field)
 
 
-def install(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Put the demo plugin where `pip install` would put one: an entry point on the path."""
-    dist = place / "imbi_demo_plugin-1.0.dist-info"
-    dist.mkdir()
-    (dist / "METADATA").write_text("Metadata-Version: 2.1\nName: imbi-demo-plugin\nVersion: 1.0\n")
-    (dist / "entry_points.txt").write_text(
-        "[imbi.plugins]\ndemo = imbi_worker.demo.plugin:DemoPlugin\n"
-    )
-    monkeypatch.syspath_prepend(str(place))
-
-
 @pytest.fixture
 def bolt(
     station: Station,
     graph_address: GraphAddress,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-) -> Bolt:
+) -> Plugged:
     """A graph with two plugins, the settings that lead there, and the demo plugin installed."""
-    monkeypatch.setenv("NEO4J_URL", graph_address.url)
-    monkeypatch.setenv("NEO4J_USER", graph_address.user or "")
-    monkeypatch.setenv("NEO4J_PASSWORD", graph_address.password.get_secret_value())
-    monkeypatch.setenv("NEO4J_DATABASE", graph_address.database)
-    install(tmp_path, monkeypatch)
-    bolt = Bolt(graph_address)
+    install(tmp_path, "imbi-demo-plugin", {"demo": "imbi_worker.demo.plugin:DemoPlugin"})
+    monkeypatch.syspath_prepend(str(tmp_path))
+    bolt = Plugged(graph_address)
+    bolt.is_configured(monkeypatch)
     bolt.do(lambda graph: plant(graph, SEED))
     return bolt
 
@@ -87,7 +60,7 @@ def field_of(station: Station, plugin_id: str = "plug-1") -> dict[str, Any]:
 
 @pytest.mark.parametrize("ending", ["", "\n", "\r\n"])
 def test_a_credential_is_set_from_a_file(
-    station: Station, bolt: Bolt, canary: str, tmp_path: Path, ending: str
+    station: Station, bolt: Plugged, canary: str, tmp_path: Path, ending: str
 ) -> None:
     """Without the line break that editors add; nothing of it is printed."""
     assert field_of(station)["is_set"] is False
@@ -100,7 +73,7 @@ def test_a_credential_is_set_from_a_file(
     assert field_of(station)["is_set"] is True
 
 
-def test_a_credential_is_set_from_stdin(station: Station, bolt: Bolt, canary: str) -> None:
+def test_a_credential_is_set_from_stdin(station: Station, bolt: Plugged, canary: str) -> None:
     """A pipe, with or without `--from-file -`."""
     for options in ([], ["--from-file", "-"]):
         arguments = ("credentials", "set", "plug-1", "api_token", *options)
@@ -111,7 +84,7 @@ def test_a_credential_is_set_from_stdin(station: Station, bolt: Bolt, canary: st
         assert bolt.value("api_token") == canary
 
 
-def test_a_credential_is_removed_with_unset(station: Station, bolt: Bolt, canary: str) -> None:
+def test_a_credential_is_removed_with_unset(station: Station, bolt: Plugged, canary: str) -> None:
     """And only so: an empty value is refused, since it is most likely a mistake."""
     station.call("credentials", "set", "plug-1", "api_token", text=canary)
     refused = station.call("credentials", "set", "plug-1", "api_token", text="\n")
@@ -122,7 +95,7 @@ def test_a_credential_is_removed_with_unset(station: Station, bolt: Bolt, canary
     assert field_of(station)["is_set"] is False
 
 
-def test_credentials_are_listed_by_name_only(station: Station, bolt: Bolt, canary: str) -> None:
+def test_credentials_are_listed_by_name_only(station: Station, bolt: Plugged, canary: str) -> None:
     """In the table and in JSON, set or not."""
     station.call("credentials", "set", "plug-1", "api_token", text=canary)
     for options in ([], ["--json"], ["plug-1"]):
@@ -132,14 +105,14 @@ def test_credentials_are_listed_by_name_only(station: Station, bolt: Bolt, canar
         assert canary not in result.output
 
 
-def test_a_field_the_plugin_does_not_declare_is_refused(station: Station, bolt: Bolt) -> None:
+def test_a_field_the_plugin_does_not_declare_is_refused(station: Station, bolt: Plugged) -> None:
     """With the names it does declare; a typing error must not look like success."""
     result = station.call("credentials", "set", "plug-1", "api_tokem", text="x" * 20)
     assert result.exit_code == 4
     assert "api_token" in result.stderr
 
 
-def test_a_plugin_that_is_not_installed_here_is_refused(station: Station, bolt: Bolt) -> None:
+def test_a_plugin_that_is_not_installed_here_is_refused(station: Station, bolt: Plugged) -> None:
     """Its fields are unknown here."""
     result = station.call("credentials", "set", "plug-2", "api_token", text="x" * 20)
     assert result.exit_code == 4
@@ -148,7 +121,7 @@ def test_a_plugin_that_is_not_installed_here_is_refused(station: Station, bolt: 
 
 @pytest.mark.parametrize("arguments", [("set", "nope", "api_token"), ("list", "nope")])
 def test_an_unknown_plugin_id_is_not_found(
-    station: Station, bolt: Bolt, arguments: tuple[str, ...]
+    station: Station, bolt: Plugged, arguments: tuple[str, ...]
 ) -> None:
     """Exit code 3."""
     result = station.call("credentials", *arguments, text="x" * 20)
@@ -157,7 +130,7 @@ def test_an_unknown_plugin_id_is_not_found(
 
 
 def test_credentials_under_another_key_are_not_overwritten(
-    station: Station, bolt: Bolt, canary: str, monkeypatch: pytest.MonkeyPatch
+    station: Station, bolt: Plugged, canary: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What cannot be read may belong to somebody: refused, and the list says so."""
     station.call("credentials", "set", "plug-1", "api_token", text=canary)
@@ -173,7 +146,7 @@ def test_credentials_under_another_key_are_not_overwritten(
 
 
 def test_without_an_encryption_key_nothing_is_touched(
-    station: Station, bolt: Bolt, canary: str, monkeypatch: pytest.MonkeyPatch
+    station: Station, bolt: Plugged, canary: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Exit code 78; a wrong key is not repeated in the message."""
     for key in ("", canary):
@@ -187,7 +160,7 @@ def test_without_an_encryption_key_nothing_is_touched(
 
 
 def test_an_unreachable_graph_is_an_unavailable_dependency(
-    station: Station, bolt: Bolt, monkeypatch: pytest.MonkeyPatch
+    station: Station, bolt: Plugged, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Exit code 69, naming the setting."""
     monkeypatch.setenv("NEO4J_URL", "bolt://127.0.0.1:1")
@@ -197,7 +170,7 @@ def test_an_unreachable_graph_is_an_unavailable_dependency(
 
 
 def test_a_refused_login_is_a_configuration_error(
-    station: Station, bolt: Bolt, canary: str, monkeypatch: pytest.MonkeyPatch
+    station: Station, bolt: Plugged, canary: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Exit code 78; the password is not repeated."""
     monkeypatch.setenv("NEO4J_PASSWORD", canary)
@@ -207,7 +180,7 @@ def test_a_refused_login_is_a_configuration_error(
     assert canary not in result.output
 
 
-def test_the_schema_is_created_once(station: Station, bolt: Bolt) -> None:
+def test_the_schema_is_created_once(station: Station, bolt: Plugged) -> None:
     """Safe to repeat: the second time everything was there."""
     first, second = (station.lines("graph", "schema") for _ in range(2))
     assert [line["element"] for line in first] == [str(element) for element in SCHEMA]

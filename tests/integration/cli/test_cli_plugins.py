@@ -11,6 +11,7 @@ import pytest
 from jsonschema import Draft202012Validator
 from typer.testing import CliRunner, Result
 
+import installing
 from imbi_worker.cli.program import app
 
 COMMAND = str(Path(sys.executable).parent / "imbi-worker")
@@ -84,15 +85,11 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
 
     def make(package: str, source: str, **points: str) -> None:
         module = f"{package.replace('-', '_')}_4f1d"
-        (tmp_path / f"{module}.py").write_text(f"{HEAD}\n{source}\n", encoding="utf-8")
-        dist = tmp_path / f"{package.replace('-', '_')}-1.5.dist-info"
-        dist.mkdir()
-        (dist / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.5\n")
-        lines = [
-            f"{name} = {value if ':' in value else f'{module}:{value}'}"
-            for name, value in points.items()
-        ]
-        (dist / "entry_points.txt").write_text("\n".join(["[imbi.plugins]", *lines, ""]))
+        targets = {
+            name: value if ":" in value else f"{module}:{value}" for name, value in points.items()
+        }
+        text = {module: f"{HEAD}\n{source}\n"}
+        installing.install(tmp_path, package, targets, modules=text, version="1.5")
         # Another test's module of this name is another module.
         monkeypatch.delitem(sys.modules, module, raising=False)
 

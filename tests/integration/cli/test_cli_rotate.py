@@ -1,13 +1,12 @@
 """`credentials rotate` as an operator meets it: figures, the question, the bar, exit codes."""
 
-import asyncio
 import json
 import re
 import signal
-from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
+from bolt import Bolt
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from station import Station
 from terminal import terminal
@@ -15,7 +14,6 @@ from terminal import terminal
 from imbi_worker.graph import PLACES, GraphAddress, Neo4jGraph, Neo4jSecrets
 from imbi_worker.graph.seed import Seed, SeedApplication, SeedPlugin, SeedService, plant
 
-Found = TypeVar("Found")
 OLD = Fernet.generate_key().decode()
 STRANGER = Fernet.generate_key().decode()
 
@@ -24,22 +22,12 @@ def sealed(text: str, key: str = OLD) -> str:
     return Fernet(key).encrypt(text.encode()).decode()
 
 
-class Vault:
-    """The graph of a test, from a synchronous test, with the new key."""
+class Vault(Bolt):
+    """A graph with the new key."""
 
     def __init__(self, address: GraphAddress, key: str) -> None:
-        self.address = address
+        super().__init__(address)
         self.key = key
-
-    def do(self, work: Callable[[Neo4jGraph], Awaitable[Found]]) -> Found:
-        async def main() -> Found:
-            graph = Neo4jGraph.at(self.address)
-            try:
-                return await work(graph)
-            finally:
-                await graph.close()
-
-        return asyncio.run(main())
 
     def sow(self, *plugins: SeedPlugin) -> None:
         services = (SeedService("demo-service", None, plugins),)
@@ -76,12 +64,10 @@ def vault(
     encryption_key: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Vault:
-    monkeypatch.setenv("NEO4J_URL", graph_address.url)
-    monkeypatch.setenv("NEO4J_USER", graph_address.user or "")
-    monkeypatch.setenv("NEO4J_PASSWORD", graph_address.password.get_secret_value())
-    monkeypatch.setenv("NEO4J_DATABASE", graph_address.database)
+    vault = Vault(graph_address, encryption_key)
+    vault.is_configured(monkeypatch)
     monkeypatch.setenv("IMBI_WORKER_OLD_ENCRYPTION_KEYS", OLD)
-    return Vault(graph_address, encryption_key)
+    return vault
 
 
 def test_a_rotation_is_warned_of_done_and_counted(

@@ -6,15 +6,11 @@ import probe
 import pytest
 from room import Room
 
-from imbi_sdk.registry import load_plugins
-
 
 @pytest.fixture(autouse=True)
 def _probe() -> Iterator[None]:
-    load_plugins(builtins=(probe.Probe,))
-    probe.reset()
-    yield
-    probe.JOURNAL.gate.set()
+    with probe.installed():
+        yield
 
 
 @pytest.fixture

@@ -5,6 +5,8 @@ import logging
 import sys
 import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -12,6 +14,7 @@ from pydantic import BaseModel
 
 from imbi_sdk.errors import PermanentError, PluginRateLimited, Skip, UpstreamError
 from imbi_sdk.manifest import PluginManifest
+from imbi_sdk.registry import load_plugins
 from imbi_sdk.webhook import ActionDescriptor, WebhookActionPlugin
 
 
@@ -151,3 +154,12 @@ class Probe(WebhookActionPlugin):
                 name="once", label="Once", callable=act, config_model=Config, idempotent=False
             ),
         ]
+
+
+@contextmanager
+def installed() -> Iterator[None]:
+    """The one plugin there is, with an empty journal; at the end its gate lets all go on."""
+    load_plugins(builtins=(Probe,))
+    reset()
+    yield
+    JOURNAL.gate.set()

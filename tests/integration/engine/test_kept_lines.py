@@ -1,29 +1,19 @@
 """What an action logs is kept with its attempt."""
 
 import io
-import logging
 from collections.abc import Iterator
 
 import pytest
-import structlog
 from room import Room
 
-from imbi_sdk.attempt import Redactor
-from imbi_worker.observability import configure_logs
 from imbi_worker.queue.inspection import Inspection
+from logged import json_log
 
 
 @pytest.fixture
 def log(canary: str) -> Iterator[io.StringIO]:
-    root = logging.getLogger()
-    handlers, level = list(root.handlers), root.level
-    out, redactor = io.StringIO(), Redactor()
-    redactor.register([canary])
-    configure_logs(level="info", style="json", redactor=redactor, stream=out)
-    yield out
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    structlog.reset_defaults()
+    with json_log(canary) as out:
+        yield out
 
 
 async def test_each_attempt_keeps_the_lines_its_action_logged(

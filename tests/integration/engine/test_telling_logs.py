@@ -2,21 +2,19 @@
 
 import io
 import json
-import logging
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import structlog
 from room import Room
 from watched import watched
 
-from imbi_sdk.attempt import Redactor
 from imbi_sdk.queue import keys
-from imbi_worker.observability import AttemptTraces, configure_logs
+from imbi_worker.observability import AttemptTraces
 from imbi_worker.queue.inspection import Inspection
 from imbi_worker.queue.kept_lines import KEPT
 from imbi_worker.queue.telling import END_FIELDS, FIELDS
+from logged import json_log
 from spans import Spans
 
 ALWAYS = {"timestamp", "level", "event", "logger", "service", "version"}
@@ -24,14 +22,8 @@ ALWAYS = {"timestamp", "level", "event", "logger", "service", "version"}
 
 @pytest.fixture
 def out() -> Iterator[io.StringIO]:
-    root = logging.getLogger()
-    handlers, level = list(root.handlers), root.level
-    out = io.StringIO()
-    configure_logs(level="info", style="json", redactor=Redactor(), stream=out)
-    yield out
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    structlog.reset_defaults()
+    with json_log() as out:
+        yield out
 
 
 def lines(out: io.StringIO, event: str) -> list[dict[str, Any]]:

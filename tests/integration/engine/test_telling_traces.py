@@ -2,13 +2,11 @@
 
 import io
 import json
-import logging
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
-import structlog
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 from opentelemetry.trace import SpanContext, SpanKind, StatusCode
@@ -17,14 +15,14 @@ from pydantic import SecretStr
 from room import Room
 from watched import watched
 
-from imbi_sdk.attempt import Redactor
 from imbi_sdk.errors import UpstreamError
 from imbi_sdk.queue import keys
 from imbi_sdk.registry import load_plugins
 from imbi_worker import builtin
 from imbi_worker.demo.imbi_api import Fault, ImbiApi
 from imbi_worker.identity import ApiAddress, ApiClient, Sessions
-from imbi_worker.observability import AttemptTraces, configure_logs
+from imbi_worker.observability import AttemptTraces
+from logged import json_log
 from spans import Spans, traceparent_of
 from waiting import until
 
@@ -185,14 +183,8 @@ async def test_a_request_without_an_answer_is_an_error_by_its_kind(
 
 @pytest.fixture
 def out() -> Iterator[io.StringIO]:
-    root = logging.getLogger()
-    handlers, level = list(root.handlers), root.level
-    out = io.StringIO()
-    configure_logs(level="info", style="json", redactor=Redactor(), stream=out)
-    yield out
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    structlog.reset_defaults()
+    with json_log() as out:
+        yield out
 
 
 async def test_the_log_lines_of_an_attempt_name_its_span(

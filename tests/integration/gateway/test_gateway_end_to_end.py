@@ -24,11 +24,8 @@ from waiting import until
 def encryption() -> Iterator[TokenEncryption]:
     """The probe plugin is installed, for the worker and for the model of the gateway."""
     kept = dict(registry._registry)
-    with fresh_encryption() as encryption:
-        load_plugins(builtins=(probe.Probe,))
-        probe.reset()
+    with fresh_encryption() as encryption, probe.installed():
         yield encryption
-    probe.JOURNAL.gate.set()
     registry._registry.clear()
     registry._registry.update(kept)
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -11,6 +10,7 @@ import pytest
 
 from acceptance.stage import Stage, WorkerProcess
 from imbi_sdk.queue import Enqueued
+from installing import environment_with, install
 from waiting import until
 
 PLUGIN = """
@@ -40,12 +40,9 @@ PROJECTS = tuple(f"p{number}" for number in range(100))
 @pytest.fixture
 def installed(tmp_path: Path) -> dict[str, str]:
     """What a worker's environment needs to find the plugin."""
-    (tmp_path / "toxic_plugin.py").write_text(PLUGIN)
-    info = tmp_path / "toxic_plugin-1.0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: toxic-plugin\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text("[imbi.plugins]\ntoxic = toxic_plugin:Toxic\n")
-    return {"PYTHONPATH": os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])}
+    points = {"toxic": "toxic_plugin:Toxic"}
+    install(tmp_path, "toxic-plugin", points, modules={"toxic_plugin": PLUGIN})
+    return environment_with(tmp_path)
 
 
 @asynccontextmanager

@@ -1,4 +1,4 @@
-"""A guarded Redis behind TLS, a graph with TLS of its own, and an authority for both."""
+"""Ways to the guarded Redis behind TLS, a graph with TLS of its own, and an authority for both."""
 
 import ssl
 from collections.abc import AsyncIterator, Iterator
@@ -10,31 +10,14 @@ from door import Door, Open
 from terminator import Terminator
 
 from certificates import HOST, Authority
+from guard import Guard
 from imbi_worker.embedded import ArcadeDB
 from imbi_worker.graph import GraphAddress
-from integration.access.guard import Guard, GuardedValkey
 
 
 @pytest.fixture(scope="session")
 def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
     return Authority(tmp_path_factory.mktemp("authority"))
-
-
-@pytest.fixture(scope="session")
-def _guarded_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GuardedValkey]:
-    server = GuardedValkey(tmp_path_factory.mktemp("guarded"))
-    server.start()
-    try:
-        yield server
-    finally:
-        server.stop()
-
-
-@pytest.fixture
-def guard(_guarded_server: GuardedValkey) -> Guard:
-    guard = Guard(_guarded_server)
-    guard.reset()
-    return guard
 
 
 @pytest.fixture

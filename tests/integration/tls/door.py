@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from certificates import HOST
-from integration.access.guard import password_of
+from guard import password_of
 
 
 @dataclass(frozen=True)

@@ -14,11 +14,10 @@ from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
 from certificates import DAY, HOST, Authority
+from guard import Guard, password_of
 from imbi_sdk.queue import QueueUnavailable, keys
-from imbi_sdk.registry import load_plugins
 from imbi_worker.queue import RedisAddressError, connect, with_certificates
 from imbi_worker.queue.connection import connect_blocking
-from integration.access.guard import Guard, password_of
 from integration.dashboard.board import COMMAND, environment
 from integration.engine import probe
 from integration.engine.room import Room
@@ -27,10 +26,8 @@ from waiting import until
 
 @pytest.fixture(autouse=True)
 def _probe() -> Iterator[None]:
-    load_plugins(builtins=(probe.Probe,))
-    probe.reset()
-    yield
-    probe.JOURNAL.gate.set()
+    with probe.installed():
+        yield
 
 
 @pytest.fixture

@@ -14,16 +14,13 @@ from imbi_sdk.attempt import Redactor
 from imbi_worker.observability import configure_logs
 from imbi_worker.queue.kept_lines import KEPT, LINES, LONGEST, Lines
 from imbi_worker.queue.telling import JOB_FIELDS
+from logged import logging_restored
 
 
 @pytest.fixture
 def out() -> Iterator[io.StringIO]:
-    root = logging.getLogger()
-    handlers, level = list(root.handlers), root.level
-    yield io.StringIO()
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    structlog.reset_defaults()
+    with logging_restored():
+        yield io.StringIO()
 
 
 def lines(out: io.StringIO) -> list[dict[str, Any]]:

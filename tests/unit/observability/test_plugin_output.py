@@ -14,22 +14,16 @@ import pytest
 import structlog
 
 from imbi_sdk.attempt import Redactor
-from imbi_worker.observability import configure_logs, logged_output, masked_output
+from imbi_worker.observability import logged_output, masked_output
 from imbi_worker.queue.kept_lines import LINES, Lines
 from imbi_worker.queue.telling import JOB_FIELDS
+from logged import json_log
 
 
 @pytest.fixture
 def log(canary: str) -> Iterator[io.StringIO]:
-    root = logging.getLogger()
-    handlers, level = list(root.handlers), root.level
-    out, redactor = io.StringIO(), Redactor()
-    redactor.register([canary])
-    configure_logs(level="info", style="json", redactor=redactor, stream=out)
-    yield out
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    structlog.reset_defaults()
+    with json_log(canary) as out:
+        yield out
 
 
 def lines(log: io.StringIO) -> list[dict[str, Any]]:

@@ -14,7 +14,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from imbi_worker.embedded import Valkey
 
-FILE = Path(__file__).parents[3] / "deploy" / "redis" / "users.acl"
+FILE = Path(__file__).parents[1] / "deploy" / "redis" / "users.acl"
 TEXT = FILE.read_text(encoding="utf-8")
 
 # redis-py names itself and does not mind; Redis 7.0 would refuse a file with that right. Without

@@ -1,8 +1,9 @@
-"""One guarded server for all tests of this folder, as new for each of them."""
+"""One guarded Redis for all tests that ask for it, as new for each of them."""
 
 from collections.abc import Iterator
 
 import pytest
+
 from guard import Guard, GuardedValkey
 
 
@@ -18,6 +19,7 @@ def _guarded_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarde
 
 @pytest.fixture
 def guard(_guarded_server: GuardedValkey) -> Guard:
+    """A Redis that lets nobody in but the users of ``deploy/redis/users.acl``."""
     guard = Guard(_guarded_server)
     guard.reset()
     return guard
