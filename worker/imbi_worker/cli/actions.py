@@ -61,31 +61,35 @@ def run(
     async def work(session: Session) -> int:
         files.refuse_stdin_twice([event, config])
         found = enqueueing.event_of_file(files.read(event))
-        text = "{}"
-        if config is not None:
-            source = files.read(config)
-            parse_json(source)
-            text = source.text
-        wiring.load(within=session.settings.import_timeout)
-        store = wiring.open_store(session.settings) if plugin_id is not None else None
         trial = Trial(
             handler=handler,
             event=found,
-            config=text,
+            config="{}" if config is None else _config(config),
             context=_context(project, org, team, found),
             external_identifier=external_identifier,
             plugin_id=plugin_id,
             timeout=None if timeout is None else durations.parse(timeout),
         )
-        try:
-            done = await (rehearse if dry_run else run_here)(trial, store)
-        finally:
-            await builtin.close()
-            if store is not None:
-                await store.close()
-        return _tell(done, output)
+        return _tell(await _try(trial, session, is_dry=dry_run), output)
 
     execute(work, output)
+
+
+def _config(path: Path) -> str:
+    source = files.read(path)
+    parse_json(source)
+    return source.text
+
+
+async def _try(trial: Trial, session: Session, *, is_dry: bool) -> TrialReport:
+    wiring.load(within=session.settings.import_timeout)
+    store = None if trial.plugin_id is None else wiring.open_store(session.settings)
+    try:
+        return await (rehearse if is_dry else run_here)(trial, store)
+    finally:
+        await builtin.close()
+        if store is not None:
+            await store.close()
 
 
 def _tell(done: TrialReport, output: Output) -> int:

@@ -88,15 +88,18 @@ def enqueue(
 
     async def work(session: Session) -> int:
         seconds = durations.parse(timeout).total_seconds()
-        order = read_order(asked)
-        queue = wiring.action_queue(session.redis, session.settings)
-        jobs = await enqueueing.enqueue(queue, order)
+        jobs = await _enqueue(session, asked)
         if wait:
             return await _follow(session, jobs, seconds, output)
         _show(jobs, output)
         return OK
 
     execute(work, output)
+
+
+async def _enqueue(session: Session, asked: Asked) -> Sequence[EnqueuedView]:
+    order = read_order(asked)
+    return await enqueueing.enqueue(wiring.action_queue(session.redis, session.settings), order)
 
 
 async def _follow(

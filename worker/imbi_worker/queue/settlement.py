@@ -28,23 +28,9 @@ def settle(
     milliseconds = "" if duration is None else str(_count(duration))
     was_called = duration is not None
     ending = partial(Ending, claimed.id, claimed.token, duration_ms=milliseconds)
-
-    def recorded(name: str, error: str = "", delay: timedelta | None = None) -> str:
-        record: dict[str, Any] = {
-            "n": claimed.number,
-            "outcome": name,
-            "worker": worker,
-            "ended": _moment(ended_at),
-        }
-        if milliseconds:
-            record["duration_ms"] = int(milliseconds)
-        if error:
-            record["error"] = error
-        if delay is not None:
-            record["retry_in_ms"] = _count(delay)
-        record |= lines.of_success() if name == "succeeded" else lines.of_failure()
-        return dump(record).decode()
-
+    recorded = partial(
+        _record, claimed, milliseconds=milliseconds, worker=worker, ended_at=ended_at, lines=lines
+    )
     match outcome:
         case Succeeded():
             # Without a record: the job's hash says all of it, and most jobs end so.
@@ -75,6 +61,34 @@ def settle(
             )
         case _:
             assert_never(outcome)
+
+
+def _record(
+    claimed: ClaimedJob,
+    name: str,
+    error: str = "",
+    delay: timedelta | None = None,
+    *,
+    milliseconds: str,
+    worker: str,
+    ended_at: datetime,
+    lines: Lines,
+) -> str:
+    """The attempt as JSON; what is not known stands nowhere in it."""
+    record: dict[str, Any] = {
+        "n": claimed.number,
+        "outcome": name,
+        "worker": worker,
+        "ended": _moment(ended_at),
+    }
+    if milliseconds:
+        record["duration_ms"] = int(milliseconds)
+    if error:
+        record["error"] = error
+    if delay is not None:
+        record["retry_in_ms"] = _count(delay)
+    record |= lines.of_success() if name == "succeeded" else lines.of_failure()
+    return dump(record).decode()
 
 
 def _count(duration: timedelta) -> int:
