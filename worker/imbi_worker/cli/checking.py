@@ -6,9 +6,10 @@ from datetime import timedelta
 
 from imbi_sdk.errors import PluginSchemaCollisionError
 from imbi_worker import wiring
+from imbi_worker.cli import findings
 from imbi_worker.cli.durations import parse
 from imbi_worker.cli.output import FAILED, OK, Output
-from imbi_worker.graph import GraphMisconfigured
+from imbi_worker.graph import Neo4jGraph
 from imbi_worker.operations import checks
 from imbi_worker.operations.checks import Finding
 from imbi_worker.operations.errors import OperationError
@@ -16,8 +17,6 @@ from imbi_worker.operations.fleet import fleet_finding
 from imbi_worker.queue import RedisAddressError
 from imbi_worker.queue.inspection import Inspection
 from imbi_worker.settings import Settings, SettingsError
-
-_README = "See the settings in the README."
 
 
 def everything(*, as_json: bool) -> int:
@@ -35,13 +34,13 @@ def fleet(*, at_least: int, within: str, as_json: bool) -> int:
     return _told([asyncio.run(_fleet(at_least, span))], output)
 
 
-def _told(findings: Sequence[Finding], output: Output) -> int:
+def _told(found: Sequence[Finding], output: Output) -> int:
     if output.as_json:
-        output.records(findings)
+        output.records(found)
     else:
-        rows = [(one.check, one.status, one.detail, one.hint) for one in findings]
+        rows = [(one.check, one.status, one.detail, one.hint) for one in found]
         output.table(("CHECK", "STATUS", "DETAIL", "HINT"), rows)
-    return OK if checks.is_healthy(findings) else FAILED
+    return OK if checks.is_healthy(found) else FAILED
 
 
 async def _fleet(at_least: int, within: timedelta) -> Finding:
@@ -49,7 +48,7 @@ async def _fleet(at_least: int, within: timedelta) -> Finding:
         settings = Settings.load()
         redis = wiring.open_redis(settings)
     except (SettingsError, RedisAddressError) as error:
-        return Finding("fleet", "failed", str(error), _README)
+        return Finding("fleet", "failed", str(error), findings.README)
     try:
         inspection = Inspection(redis, queue=settings.queue)
         return await fleet_finding(inspection, at_least=at_least, within=within)
@@ -61,15 +60,11 @@ async def _findings() -> list[Finding]:
     try:
         settings = Settings.load()
     except SettingsError as error:
-        lines = str(error).splitlines()
-        wrong = [Finding("settings", "failed", line, _README) for line in lines]
-        return [*wrong, checks.encryption_key()]
+        return [*findings.unreadable(error), checks.encryption_key()]
     return [
-        Finding("settings", "ok", "readable"),
-        checks.encryption_key(),
-        checks.signing_key(settings.signing_keys, accepts_unsigned=settings.accept_unsigned),
-        *await _redis(settings),
-        *await _graph(settings),
+        *findings.readable(settings),
+        *await findings.of_redis(settings, _redis),
+        *await findings.of_graph(settings, _graph),
         _plugins(),
     ]
 
@@ -81,25 +76,10 @@ def _plugins() -> Finding:
         return Finding("plugins", "failed", str(error), "Remove one of the two plugins.")
 
 
-async def _redis(settings: Settings) -> list[Finding]:
-    try:
-        redis = wiring.open_redis(settings)
-    except (SettingsError, RedisAddressError) as error:
-        return [Finding("Redis", "failed", str(error), _README)]
-    try:
-        inspection = Inspection(redis, queue=settings.queue)
-        found = await checks.redis_findings(inspection)
-        return found + await checks.worker_findings(inspection)
-    finally:
-        await redis.aclose()
+async def _redis(inspection: Inspection) -> list[Finding]:
+    found = await checks.redis_findings(inspection)
+    return found + await checks.worker_findings(inspection)
 
 
-async def _graph(settings: Settings) -> list[Finding]:
-    try:
-        graph = wiring.open_graph(settings)
-    except (SettingsError, GraphMisconfigured) as error:
-        return [Finding("graph", "failed", str(error), _README)]
-    try:
-        return [await checks.graph_finding(graph)]
-    finally:
-        await graph.close()
+async def _graph(graph: Neo4jGraph) -> list[Finding]:
+    return [await checks.graph_finding(graph)]

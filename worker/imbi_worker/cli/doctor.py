@@ -7,18 +7,16 @@ import typer
 from imbi_sdk.errors import PluginSchemaCollisionError
 from imbi_sdk.registry import LoadResult
 from imbi_worker import wiring
+from imbi_worker.cli import findings
 from imbi_worker.cli.options import Json
 from imbi_worker.cli.output import FAILED, OK, Output
-from imbi_worker.graph import GraphMisconfigured
+from imbi_worker.graph import Neo4jGraph
 from imbi_worker.operations import checks
 from imbi_worker.operations import doctor as doctoring
 from imbi_worker.operations.checks import Finding
 from imbi_worker.operations.diagnosis import diagnose_collision
-from imbi_worker.queue import RedisAddressError
 from imbi_worker.queue.inspection import Inspection
 from imbi_worker.settings import Settings, SettingsError
-
-_README = "See the settings in the README."
 
 
 def doctor(*, as_json: Json = False) -> None:
@@ -28,19 +26,19 @@ def doctor(*, as_json: Json = False) -> None:
     secret decrypted, plugins one by one, and whether all workers offer the same.
     """
     output = Output(as_json=as_json)
-    findings = asyncio.run(_findings())
+    found = asyncio.run(_findings())
     if as_json:
-        output.records(findings)
+        output.records(found)
     else:
-        _show(findings, output)
-    raise typer.Exit(OK if checks.is_healthy(findings) else FAILED)
+        _show(found, output)
+    raise typer.Exit(OK if checks.is_healthy(found) else FAILED)
 
 
-def _show(findings: list[Finding], output: Output) -> None:
+def _show(found: list[Finding], output: Output) -> None:
     output.table(
-        ("CHECK", "STATUS", "DETAIL"), [(one.check, one.status, one.detail) for one in findings]
+        ("CHECK", "STATUS", "DETAIL"), [(one.check, one.status, one.detail) for one in found]
     )
-    wrong = [one for one in findings if one.status != "ok"]
+    wrong = [one for one in found if one.status != "ok"]
     if not wrong:
         output.say("Nothing is wrong.")
         return
@@ -54,15 +52,20 @@ async def _findings() -> list[Finding]:
     try:
         settings = Settings.load()
     except SettingsError as error:
-        lines = str(error).splitlines()
-        wrong = [Finding("settings", "failed", line, _README) for line in lines]
-        return [*wrong, checks.encryption_key(), *plugins]
+        return [*findings.unreadable(error), checks.encryption_key(), *plugins]
+
+    async def redis(inspection: Inspection) -> list[Finding]:
+        return [
+            *await checks.redis_findings(inspection),
+            *await doctoring.pulse_findings(inspection),
+            *await checks.worker_findings(inspection),
+            *await doctoring.fleet_findings(inspection, result),
+        ]
+
     return [
-        Finding("settings", "ok", "readable"),
-        checks.encryption_key(),
-        checks.signing_key(settings.signing_keys, accepts_unsigned=settings.accept_unsigned),
-        *await _redis(settings, result),
-        *await _graph(settings),
+        *findings.readable(settings),
+        *await findings.of_redis(settings, redis),
+        *await findings.of_graph(settings, _graph),
         *plugins,
     ]
 
@@ -76,33 +79,9 @@ def _plugins() -> tuple[LoadResult | None, list[Finding]]:
     return result, doctoring.plugin_findings(result)
 
 
-async def _redis(settings: Settings, result: LoadResult | None) -> list[Finding]:
-    try:
-        redis = wiring.open_redis(settings)
-    except (SettingsError, RedisAddressError) as error:
-        return [Finding("Redis", "failed", str(error), _README)]
-    try:
-        inspection = Inspection(redis, queue=settings.queue)
-        return [
-            *await checks.redis_findings(inspection),
-            *await doctoring.pulse_findings(inspection),
-            *await checks.worker_findings(inspection),
-            *await doctoring.fleet_findings(inspection, result),
-        ]
-    finally:
-        await redis.aclose()
-
-
-async def _graph(settings: Settings) -> list[Finding]:
-    try:
-        graph = wiring.open_graph(settings)
-    except (SettingsError, GraphMisconfigured) as error:
-        return [Finding("graph", "failed", str(error), _README)]
-    try:
-        answers = await checks.graph_finding(graph)
-        if answers.status == "failed":
-            return [answers]
-        schema = await doctoring.schema_finding(graph)
-        return [answers, schema, *await doctoring.canary_findings(graph)]
-    finally:
-        await graph.close()
+async def _graph(graph: Neo4jGraph) -> list[Finding]:
+    answers = await checks.graph_finding(graph)
+    if answers.status == "failed":
+        return [answers]
+    schema = await doctoring.schema_finding(graph)
+    return [answers, schema, *await doctoring.canary_findings(graph)]
