@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from installing import environment_with, install
 from stage import Stage
+
+from installing import environment_with, install
 
 MODULE = """
 from typing import Any

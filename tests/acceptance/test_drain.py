@@ -4,9 +4,9 @@ import time
 from pathlib import Path
 
 import pytest
+from stage import Stage
 from stubborn import installed_in
 
-from stage import Stage
 from waiting import until
 
 DRAIN, GRACE = 1.0, 0.5

@@ -9,8 +9,8 @@ from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
-
 from stage import SIGNING_KEY, Stage
+
 from waiting import until
 
 ROOT = Path(__file__).parents[2]

@@ -5,9 +5,9 @@ import time
 from pathlib import Path
 
 import pytest
+from stage import Stage
 from stubborn import installed_in
 
-from stage import Stage
 from waiting import until
 
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 import redis as blocking
-from guard import TEXT, Guard
 from redis.exceptions import AuthenticationError, NoPermissionError, ResponseError
 
+from guard import TEXT, Guard
 from imbi_sdk.queue.scripts import Executes
 from imbi_worker.embedded import EmbeddedServerError, Valkey
 

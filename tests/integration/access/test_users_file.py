@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 import redis as blocking
-from guard import FILE, TEXT, Guard, GuardedValkey
 from redis.exceptions import AuthenticationError
 
+from guard import FILE, TEXT, Guard, GuardedValkey
 from imbi_sdk.queue.scripts import load_script
 from imbi_worker.queue.claims import SCRIPTS
 from imbi_worker.queue.rights import FORMS, call

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from guard import Guard
 
+from guard import Guard
 from imbi_sdk.encryption import TokenEncryption
 from imbi_sdk.queue import keys
 from imbi_worker.cli.program import NOUNS, VERBS

@@ -11,10 +11,9 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from imbi_sdk.errors import GraphUnavailable
+from imbi_worker.embedded.child import EmbeddedServerError
+from imbi_worker.embedded.lifetime import EmbeddedServer
 from imbi_worker.graph import GraphAddress, Neo4jGraph
-
-from .child import EmbeddedServerError
-from .lifetime import EmbeddedServer
 
 NAME = "The embedded ArcadeDB"
 USER = "root"

@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Self
 
-from .child import Child
+from imbi_worker.embedded.child import Child
 
 
 class EmbeddedServer(ABC):

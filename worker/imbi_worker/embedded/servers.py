@@ -5,10 +5,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from imbi_worker.embedded.arcadedb import ArcadeDB
+from imbi_worker.embedded.valkey import Valkey
 from imbi_worker.graph import GraphAddress
-
-from .arcadedb import ArcadeDB
-from .valkey import Valkey
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final, Literal
 
-from .child import EmbeddedServerError
-from .lifetime import EmbeddedServer
+from imbi_worker.embedded.child import EmbeddedServerError
+from imbi_worker.embedded.lifetime import EmbeddedServer
 
 NAME = "The embedded Valkey"
 START_LIMIT = timedelta(seconds=10)

@@ -9,8 +9,8 @@ from urllib.parse import SplitResult, urlsplit
 import neo4j
 from neo4j.exceptions import ConfigurationError, ConstraintError
 
-from .address import GraphAddress, GraphLimits, GraphMisconfigured
-from .errors import graph_errors
+from imbi_worker.graph.address import GraphAddress, GraphLimits, GraphMisconfigured
+from imbi_worker.graph.errors import graph_errors
 
 Result = TypeVar("Result")
 Row = dict[str, Any]

@@ -13,9 +13,8 @@ import neo4j.exceptions as driver
 
 from imbi_sdk.connecting import tls_failure, tls_remedy, tls_text
 from imbi_sdk.errors import GraphUnavailable
-
-from .address import GraphAddress
-from .address import GraphMisconfigured as GraphMisconfigured
+from imbi_worker.graph.address import GraphAddress
+from imbi_worker.graph.address import GraphMisconfigured as GraphMisconfigured
 
 _SECURITY = "Neo.ClientError.Security."
 _DATABASE = "Neo.ClientError.Database."

@@ -13,10 +13,9 @@ from pydantic import SecretStr
 from imbi_sdk.context import ServicePlugin
 from imbi_sdk.errors import ConfigurationError, PluginRecordMissing
 from imbi_sdk.graph import PluginRecord, ServiceApplicationRecord
-
-from .address import GraphAddress, GraphLimits
-from .connection import Connection, Row
-from .stored_text import NoSuchNode, StoredText
+from imbi_worker.graph.address import GraphAddress, GraphLimits
+from imbi_worker.graph.connection import Connection, Row
+from imbi_worker.graph.stored_text import NoSuchNode, StoredText
 
 _LOGGER = logging.getLogger(__name__)
 _LIMITS = GraphLimits()

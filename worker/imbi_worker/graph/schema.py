@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from neo4j.exceptions import ClientError, DatabaseError
 
-from .connection import Transaction
-from .errors import GraphMisconfigured, code_of
-from .plugins import Neo4jGraph
+from imbi_worker.graph.connection import Transaction
+from imbi_worker.graph.errors import GraphMisconfigured, code_of
+from imbi_worker.graph.plugins import Neo4jGraph
 
 
 @dataclass(frozen=True, slots=True)

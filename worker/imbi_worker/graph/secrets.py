@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias
 
-from .plugins import Neo4jGraph
-from .stored_text import NoSuchNode, StoredText
+from imbi_worker.graph.plugins import Neo4jGraph
+from imbi_worker.graph.stored_text import NoSuchNode, StoredText
 
 Place: TypeAlias = Literal["Plugin", "ServiceApplication"]
 

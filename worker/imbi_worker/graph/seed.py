@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from .connection import Row, Transaction, rows
-from .plugins import Neo4jGraph
+from imbi_worker.graph.connection import Row, Transaction, rows
+from imbi_worker.graph.plugins import Neo4jGraph
 
 
 @dataclass(frozen=True, slots=True)

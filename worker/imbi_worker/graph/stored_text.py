@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from .connection import Connection, Row, Transaction, rows
+from imbi_worker.graph.connection import Connection, Row, Transaction, rows
 
 
 class NoSuchNode(LookupError):  # noqa: N818 - reads as what it is at the call

@@ -14,14 +14,14 @@ from imbi_sdk.errors import PluginNotFoundError
 from imbi_sdk.handler import parse_handler
 from imbi_sdk.queue import RuleOnWire, Signer, WireError
 from imbi_sdk.queue.wire import Body, decode, encode
-from imbi_worker.operations.errors import InvalidInput, NotFound, Refused, operation_errors
+from imbi_worker.operations.errors import NotFound, Refused, cursor_errors, operation_errors
 from imbi_worker.queue.control import AT_ONCE, Mandate
 from imbi_worker.queue.dead_letters import Discarded, ReplayResult, discard, replay
 from imbi_worker.queue.inspection import Inspection
 from imbi_worker.queue.inspection.asking import redis_errors
 from imbi_worker.queue.inspection.glance import deaths
 from imbi_worker.queue.inspection.job_filter import JobFilter
-from imbi_worker.queue.inspection.listing import InvalidCursor, Listing
+from imbi_worker.queue.inspection.listing import Listing
 from imbi_worker.queue.inspection.views import DeadLetterView, JobView, Page, State
 
 # One command's worth; the janitor keeps 10,000 of them.
@@ -60,12 +60,8 @@ async def list_dead(
     :raises InvalidInput: *cursor* is from another list
     """
     dead = replace(wanted, state=State.DEAD)
-    with operation_errors():
-        try:
-            return await Listing(inspection).dead_letters(dead, limit=limit, cursor=cursor)
-        except InvalidCursor as error:
-            hint = "Leave --cursor out to begin at the top."
-            raise InvalidInput(f"{error}.", hint) from None
+    with operation_errors(), cursor_errors():
+        return await Listing(inspection).dead_letters(dead, limit=limit, cursor=cursor)
 
 
 async def dead_letter(inspection: Inspection, job: str) -> DeadLetterView:

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from imbi_worker.operations.errors import InvalidInput, NotFound, operation_errors
+from imbi_worker.operations.errors import NotFound, cursor_errors, operation_errors
 from imbi_worker.queue.inspection import Inspection
-from imbi_worker.queue.inspection.listing import InvalidCursor, Listing
+from imbi_worker.queue.inspection.listing import Listing
 from imbi_worker.queue.inspection.views import DeliveryView, JobView, Page
 
 _NO_DELIVERY = "See `imbi-worker deliveries list`; a delivery is kept 7 days after its last need."
@@ -49,12 +49,8 @@ async def list_deliveries(
 
     :raises InvalidInput: *cursor* is from another list
     """
-    with operation_errors():
-        try:
-            return await Listing(inspection).deliveries(limit=limit, cursor=cursor)
-        except InvalidCursor as error:
-            hint = "Leave --cursor out to begin at the top."
-            raise InvalidInput(f"{error}.", hint) from None
+    with operation_errors(), cursor_errors():
+        return await Listing(inspection).deliveries(limit=limit, cursor=cursor)
 
 
 async def show_delivery(inspection: Inspection, delivery: str) -> Matrix:

@@ -25,6 +25,7 @@ from imbi_sdk.queue import (
 )
 from imbi_worker.graph import GraphMisconfigured
 from imbi_worker.queue.inspection.asking import NotAllowed
+from imbi_worker.queue.inspection.views import InvalidCursor
 
 
 class OperationError(Exception):
@@ -82,3 +83,12 @@ def operation_errors() -> Iterator[None]:
         raise Refused(str(error)) from None
     except (ConfigurationError, SigningKeyError) as error:
         raise Misconfigured(str(error)) from None
+
+
+@contextmanager
+def cursor_errors() -> Iterator[None]:
+    """A cursor of another list as ``InvalidInput``."""
+    try:
+        yield
+    except InvalidCursor as error:
+        raise InvalidInput(f"{error}.", "Leave --cursor out to begin at the top.") from None

@@ -7,10 +7,10 @@ from typing import Any
 
 from imbi_sdk.attempt import Redactor
 from imbi_worker import operations
-from imbi_worker.operations.errors import InvalidInput, NotFound, operation_errors
+from imbi_worker.operations.errors import NotFound, cursor_errors, operation_errors
 from imbi_worker.queue.inspection import Inspection, outcomes
 from imbi_worker.queue.inspection.job_filter import JobFilter
-from imbi_worker.queue.inspection.listing import InvalidCursor, Listing
+from imbi_worker.queue.inspection.listing import Listing
 from imbi_worker.queue.inspection.outcomes import End
 from imbi_worker.queue.inspection.views import AttemptView, JobView, Page
 
@@ -40,12 +40,8 @@ async def list_jobs(
     :raises InvalidInput: *cursor* is from another list
     :raises Unavailable: Redis does not answer
     """
-    with operation_errors():
-        try:
-            return await Listing(inspection).jobs(wanted, limit=limit, cursor=cursor)
-        except InvalidCursor as error:
-            hint = "Leave --cursor out to begin at the top."
-            raise InvalidInput(f"{error}.", hint) from None
+    with operation_errors(), cursor_errors():
+        return await Listing(inspection).jobs(wanted, limit=limit, cursor=cursor)
 
 
 async def newest_ends(inspection: Inspection, wanted: JobFilter, *, limit: int) -> tuple[End, ...]:

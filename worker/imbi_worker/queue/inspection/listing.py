@@ -17,15 +17,18 @@ from imbi_worker.queue.inspection.indexes import LOOKED_AT, Ended, Index, OfDeli
 from imbi_worker.queue.inspection.job_filter import JobFilter
 from imbi_worker.queue.inspection.reader import Inspection
 from imbi_worker.queue.inspection.replies import text
-from imbi_worker.queue.inspection.views import DeadLetterView, DeliveryView, JobView, Page, State
+from imbi_worker.queue.inspection.views import (
+    DeadLetterView,
+    DeliveryView,
+    InvalidCursor,
+    JobView,
+    Page,
+    State,
+)
 
 _CHUNK = 200
 # More deliveries than are kept.
 _DIGITS = 6
-
-
-class InvalidCursor(ValueError):  # noqa: N818 - reads as what it is at the call
-    """A cursor that no list of ours gave out."""
 
 
 class Listing:
