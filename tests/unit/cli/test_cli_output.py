@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from imbi_worker.cli.drawing import Canvas
+from imbi_worker.cli.drawing import Canvas, Sheet
 from imbi_worker.cli.output import Output, age, cleaned, plain
 from imbi_worker.operations.errors import (
     InvalidInput,
@@ -97,6 +97,26 @@ def test_a_table_of_any_width_cuts_no_word_in_two(rows: list[tuple[str, ...]], w
     words = Counter(word for line in lines for word in line.split())
     for word in Counter(" ".join(cell for row in rows for cell in row).split()):
         assert words[word] > 0
+
+
+CELL = st.text(alphabet="ab 日\u0301é,.-", max_size=24)
+PLAIN = st.lists(st.tuples(CELL, CELL, CELL), min_size=1, max_size=4)
+
+
+@given(PLAIN, st.lists(CELL).map("\n".join))
+def test_a_pipe_gets_what_a_terminal_without_an_edge_shows(
+    rows: list[tuple[str, ...]], text: str
+) -> None:
+    """The same lines, whether rich draws them or not: tables, facts, prose, headings."""
+    drawn, written = io.StringIO(), io.StringIO()
+    console = Console(file=drawn, width=100_000, color_system=None, highlight=False)
+    for one in (Canvas(console), Sheet(written)):
+        one.heading("Rows")
+        one.table(("ID", "WHY", "日"), rows)
+        one.facts([("name", rows[0][0]), ("more", rows[0][1])])
+        one.prose(text)
+        one.clear()
+    assert written.getvalue().splitlines() == drawn.getvalue().splitlines()
 
 
 def test_a_narrow_terminal_gets_a_block_for_each_row() -> None:

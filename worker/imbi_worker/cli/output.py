@@ -4,6 +4,7 @@ Sentences and JSON are written as they are; the rest is drawn (``drawing``).
 """
 
 import json
+import os
 import sys
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
@@ -124,8 +125,9 @@ class Output:
         return _EXIT_CODES[kind]
 
     @cached_property
-    def _canvas(self) -> "drawing.Canvas":
-        return drawing.Canvas.on(self._out)
+    def _canvas(self) -> "drawing.Canvas | drawing.Sheet":
+        has_colours = self._out.isatty() or bool(os.environ.get("FORCE_COLOR"))
+        return drawing.Canvas.on(self._out) if has_colours else drawing.Sheet(self._out)
 
     def _cell(self, value: Cell) -> str:
         if isinstance(value, datetime):

@@ -1,8 +1,8 @@
-"""Tables, names with values, wrapped sentences, colours: drawn with rich, loaded on use.
+"""Tables, names with values, sentences: drawn with rich on a terminal, written into a pipe.
 
-Whoever writes a sentence or JSON does not wait for rich.
+Loaded on use: whoever writes a sentence, JSON or into a pipe does not wait for rich.
 """
 
 from imbi_sdk.names import on_demand
 
-__all__, __getattr__ = on_demand(__name__, {"canvas": ("Canvas",)})
+__all__, __getattr__ = on_demand(__name__, {"canvas": ("Canvas",), "sheet": ("Sheet",)})

@@ -1,3 +1,4 @@
 from imbi_worker.cli.drawing.canvas import Canvas
+from imbi_worker.cli.drawing.sheet import Sheet
 
-__all__ = ["Canvas"]
+__all__ = ["Canvas", "Sheet"]

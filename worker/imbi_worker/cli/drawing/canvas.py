@@ -1,4 +1,4 @@
-"""One stream to draw on: a terminal with its width and colours, or a pipe without."""
+"""A terminal to draw on, with its width and its colours."""
 
 from collections.abc import Sequence
 from typing import Final, Self, TextIO
@@ -8,7 +8,7 @@ from rich.text import Text
 
 from imbi_worker.cli.drawing import layout
 
-# Into a file or a pipe nothing is wrapped.
+# Colours that were asked for by FORCE_COLOR go into a pipe, too; nothing is wrapped there.
 _NO_LIMIT: Final = 100_000
 _STYLES: Final = {
     "succeeded": "green",
