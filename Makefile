@@ -6,7 +6,7 @@ PY     := $(VENV)/bin/python
 PIP    := $(PY) -m pip --disable-pip-version-check --quiet
 SOURCES := pyproject.toml sdk/pyproject.toml
 
-.PHONY: demo test check bench chaos guarantees lock format test-neo4j test-deploy test-image sbom licences clean
+.PHONY: demo test check bench chaos guarantees walks lock format test-neo4j test-deploy test-image sbom licences clean
 .DEFAULT_GOAL := help
 .PHONY: help
 help:
@@ -64,6 +64,10 @@ chaos: $(VENV)/.dev
 	PYTHONPATH=tests:tests/integration/queue $(PY) -m chaos \
 		--seconds $(or $(SECONDS),120) --workers $(or $(WORKERS),8) $(if $(SEED),--seed $(SEED)) \
 		$(if $(FSYNC),--fsync $(FSYNC)) $(ARGS)
+
+# Hypothesis walks through the scripts, each time elsewhere.
+walks: $(VENV)/.dev
+	WALKS=$(or $(WALKS),2000) $(PY) -m pytest tests/integration/queue/test_any_order.py $(ARGS)
 
 # The image, built by buildah on a base of Debian's packages, and a job's life in it; as root.
 test-image: $(VENV)/.dev

@@ -3,7 +3,7 @@
 Hypothesis walks through the scripts at a real server. After each step everything that
 lies in Redis is looked at; at the end every job is brought to its end, and none is lost.
 
-WALKS=2000 walks that often, each time elsewhere.
+`make walks WALKS=2000` walks that often, each time elsewhere.
 """
 
 import asyncio
