@@ -42,19 +42,35 @@ def delivery_id(headers: Mapping[str, str], body: bytes, *, pointer: str = "") -
     *pointer* is a JSON Pointer to the id in the body, for services that put it there
     (PagerDuty: ``/event/id``); where it leads to no text or number, the hash is taken.
     """
+    found = id_in_headers(headers)
+    if not found and pointer:
+        found = id_in_payload(pointer, _parsed(body))
+    return found or hashlib.sha256(body).hexdigest()
+
+
+def id_in_headers(headers: Mapping[str, str]) -> str:
+    """The sender's own id of a delivery, or ``""``."""
     for name, value in headers.items():
         if name.lower() == "x-github-delivery" and value.strip():
             return value.strip()[:DELIVERY_ID_LIMIT]
-    found = _at(pointer, body) if pointer else None
-    if isinstance(found, str | int) and not isinstance(found, bool) and str(found).strip():
-        return str(found).strip()[:DELIVERY_ID_LIMIT]
-    return hashlib.sha256(body).hexdigest()
+    return ""
 
 
-def _at(pointer: str, body: bytes) -> Any:
+def id_in_payload(pointer: str, payload: Any) -> str:
+    """The text or number that *pointer* leads to, or ``""``."""
     try:
-        return resolve_pointer(json.loads(body), pointer, None)
-    except (ValueError, RecursionError, JsonPointerException):
+        found = resolve_pointer(payload, pointer, None)
+    except (ValueError, TypeError, JsonPointerException):
+        return ""
+    if isinstance(found, bool) or not isinstance(found, str | int):
+        return ""
+    return str(found).strip()[:DELIVERY_ID_LIMIT]
+
+
+def _parsed(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
         return None
 
 

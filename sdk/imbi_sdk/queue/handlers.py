@@ -14,7 +14,7 @@ from typing import Any, Final, cast
 from pydantic import ValidationError
 
 from imbi_sdk.attempt.report import HandlerOutcome
-from imbi_sdk.queue.delivery import delivery_id, encode_event
+from imbi_sdk.queue.delivery import encode_event, id_in_headers, id_in_payload
 from imbi_sdk.queue.errors import InvalidDelivery
 from imbi_sdk.queue.job import JobContext, WebhookRule
 from imbi_sdk.queue.rows import EventRow, StoredRow
@@ -75,13 +75,15 @@ def _delivery(event: Mapping[str, Any], webhook: str, pointer: str) -> str:
     payload = _at(event, "payload")
     headers = _at(event, "metadata", "headers")
     named = {str(name): str(value) for name, value in headers.items()} if headers else {}
+    found = id_in_headers(named) or (id_in_payload(pointer, payload) if pointer else "")
+    if found:
+        return found
+    if not payload:
+        return secrets.token_hex(16)
     # The hash of the raw body is out of reach here: its parsed form stands in for it, with
     # webhook and type, since a body such as {"ping": 1} says nothing alone.
     whole = encode_event({"webhook": webhook, "type": event.get("type"), "payload": payload})
-    found = delivery_id(named, whole, pointer=f"/payload{pointer}" if pointer else "")
-    if not payload and found == hashlib.sha256(whole).hexdigest():
-        return secrets.token_hex(16)
-    return found
+    return hashlib.sha256(whole).hexdigest()
 
 
 def _plugin_ids(rules: Sequence[WebhookRule], plugins_by_slug: Mapping[str, Any]) -> dict[str, str]:
