@@ -151,9 +151,9 @@ def test_a_sentence_waits_for_nothing_that_draws(
     assert "rich.console" not in loaded(station, line)
 
 
-@pytest.mark.parametrize("line", ["holds list", "queue stats", "workers list", "status"])
+@pytest.mark.parametrize("line", LOOKS)
 def test_who_looks_loads_no_change(station: Station, line: str) -> None:
-    """The scripts that set and remove holds are read by who does it."""
+    """The scripts that hold, cancel and replay are read by who does it."""
     assert "imbi_worker.queue.control" not in loaded(station, line)
 
 

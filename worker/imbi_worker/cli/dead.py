@@ -6,9 +6,8 @@ from typing import Annotated
 import typer
 
 from imbi_sdk.attempt import Redactor
-from imbi_sdk.queue import Signer
 from imbi_worker import wiring
-from imbi_worker.cli import changes, files, pages, transfer
+from imbi_worker.cli import changes, pages, transfer
 from imbi_worker.cli.groups import GROUP_HEADERS, dead_total, group_row
 from imbi_worker.cli.options import (
     Cursor,
@@ -29,10 +28,8 @@ from imbi_worker.cli.output import FAILED, OK, Cell, Output
 from imbi_worker.cli.selection import Selection, filter_of, select
 from imbi_worker.cli.session import Session, execute, perform
 from imbi_worker.operations import dead_groups, dead_letters, jobs
-from imbi_worker.operations.control import filter_text, jobs_text
-from imbi_worker.operations.dead_letters import NewConfig, Replay
 from imbi_worker.operations.errors import InvalidInput
-from imbi_worker.operations.sources import parse_json
+from imbi_worker.operations.filters import filter_text, jobs_text
 from imbi_worker.queue.inspection.job_filter import JobFilter
 from imbi_worker.queue.inspection.views import DeadLetterView
 
@@ -156,14 +153,14 @@ def replay(
     output = Output(as_json=as_json)
     options = JobFilter(handler=handler, project=project, reason=reason_contains)
 
-    async def find(session: Session) -> tuple[changes.Request, tuple[Replay, ...]]:
+    async def find(session: Session) -> tuple[changes.Request, tuple[changes.Replay, ...]]:
         chosen = select(words, options, takes_all=all_matching or group is not None, verb="replay")
         if not reason and not dry_run:
             raise InvalidInput("A replay needs a reason.", "Pass --reason TEXT; it is audited.")
         if rate is not None:
             changes.per_second(rate)
         wiring.load()
-        changed = None if config is None else _new_config(config, session)
+        changed = None if config is None else changes.new_config(config, session)
         found = await _found(session, chosen, group, limit)
         is_bulk = not chosen.ids
         request = changes.Request(
@@ -264,13 +261,6 @@ async def _found(
     else:
         found = await dead_letters.all_matching(session.inspection, chosen.wanted)
     return found[:limit]
-
-
-def _new_config(path: Path, session: Session) -> NewConfig:
-    source = files.read(path)
-    parse_json(source)
-    signer: Signer | None = wiring.signer(session.settings)
-    return NewConfig(source.text, signer, session.settings.accept_unsigned)
 
 
 def _row(letter: DeadLetterView) -> tuple[Cell, ...]:

@@ -4,7 +4,6 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal, TypeAlias, assert_never
 
-from imbi_worker.operations import filters
 from imbi_worker.operations.errors import NotFound, Refused, operation_errors
 from imbi_worker.operations.jobs import list_jobs
 from imbi_worker.queue.control import AT_ONCE, CancelVerdict, Control, Mandate, RunNowVerdict
@@ -44,16 +43,6 @@ class Change:
     @property
     def is_done(self) -> bool:
         return self.verdict in _DONE
-
-
-def filter_text(wanted: JobFilter) -> str:
-    """A filter as the audit calls it."""
-    return filters.text_of(wanted) or "all jobs"
-
-
-def jobs_text(jobs: Sequence[str]) -> str:
-    """Jobs that were named one by one, as the audit calls them."""
-    return f"job:{jobs[0]}" if len(jobs) == 1 else f"{len(jobs):,} jobs by id"
 
 
 async def all_unfinished(inspection: Inspection, wanted: JobFilter) -> list[str]:

@@ -7,7 +7,7 @@ Terms stand side by side and all must hold. Values with blanks are quoted:
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -248,3 +248,13 @@ def _quoted(value: str) -> str:
 
 def _seconds(span: timedelta) -> int:
     return int(span.total_seconds())
+
+
+def filter_text(wanted: JobFilter) -> str:
+    """A filter as the audit calls it."""
+    return text_of(wanted) or "all jobs"
+
+
+def jobs_text(jobs: Sequence[str]) -> str:
+    """Jobs that were named one by one, as the audit calls them."""
+    return f"job:{jobs[0]}" if len(jobs) == 1 else f"{len(jobs):,} jobs by id"

@@ -12,6 +12,6 @@ __all__, __getattr__ = on_demand(
         "discarding": ("Found", "Order", "discard"),
         "holding": ("hold", "release"),
         "pace": ("per_second",),
-        "replaying": ("Request", "is_agreed", "plan", "replay_all"),
+        "replaying": ("Replay", "Request", "is_agreed", "new_config", "plan", "replay_all"),
     },
 )

@@ -18,11 +18,10 @@ from imbi_worker.operations.control import (
     Verb,
     all_unfinished,
     change,
-    filter_text,
-    jobs_text,
     refuse,
 )
 from imbi_worker.operations.errors import InvalidInput, OperationError
+from imbi_worker.operations.filters import filter_text, jobs_text
 from imbi_worker.operations.holding import mandate
 from imbi_worker.queue.control import Mandate
 from imbi_worker.queue.inspection.job_filter import JobFilter

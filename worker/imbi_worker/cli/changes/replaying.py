@@ -4,14 +4,19 @@ import asyncio
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
+from imbi_worker import wiring
+from imbi_worker.cli import files
 from imbi_worker.cli.changes.pace import Pace, progress_bar
 from imbi_worker.cli.output import Output
 from imbi_worker.cli.questions import agrees
-from imbi_worker.cli.session import actor
-from imbi_worker.operations.dead_letters import NewConfig, Replay, plan_replay, replay_one
+from imbi_worker.cli.session import Session, actor
 from imbi_worker.operations.errors import OperationError
 from imbi_worker.operations.holding import mandate
+from imbi_worker.operations.replays import NewConfig, plan_replay, replay_one
+from imbi_worker.operations.replays import Replay as Replay
+from imbi_worker.operations.sources import parse_json
 from imbi_worker.queue.inspection import Inspection
 
 _HEADERS = ("ID", "HANDLER", "RESULT", "DETAIL")
@@ -30,6 +35,16 @@ class Request:
     is_confirmed: bool
     is_bulk: bool
     rate: str | None = None
+
+
+def new_config(path: Path, session: Session) -> NewConfig:
+    """The config that a file holds, to be signed with this process's key.
+
+    :raises InvalidInput: the file cannot be read, or is no JSON
+    """
+    source = files.read(path)
+    parse_json(source)
+    return NewConfig(source.text, wiring.signer(session.settings), session.settings.accept_unsigned)
 
 
 async def plan(inspection: Inspection, request: Request) -> tuple[Replay, ...]:

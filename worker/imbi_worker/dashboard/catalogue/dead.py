@@ -16,9 +16,9 @@ from imbi_worker.dashboard.endpoint import Endpoint
 from imbi_worker.dashboard.problems import Problem
 from imbi_worker.operations import dead_groups, dead_letters
 from imbi_worker.operations.dead_groups import DeadGroup
-from imbi_worker.operations.dead_letters import NewConfig, Replay, plan_replay, replay_one
 from imbi_worker.operations.filters import parse_filter
 from imbi_worker.operations.holding import mandate
+from imbi_worker.operations.replays import NewConfig, Replay, discard_all, plan_replay, replay_one
 from imbi_worker.operations.sources import Source, parse_json
 from imbi_worker.queue.dead_letters import Discarded
 from imbi_worker.queue.inspection.views import DeadLetterView, Page, State
@@ -100,7 +100,7 @@ async def discard_dead_letters(desk: Desk, by: Person, asked: DeadSelection) -> 
     permit = mandate(by.actor, asked.reason, looks_only=asked.dry_run)
     found = await _chosen(desk, asked)
     done: list[Discarded] = []
-    steps = dead_letters.discard_all(desk.inspection, found.ids, permit, scope=found.scope)
+    steps = discard_all(desk.inspection, found.ids, permit, scope=found.scope)
     async with aclosing(steps):
         async for step in steps:
             done += step

@@ -7,9 +7,8 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from imbi_worker.dashboard.asking import PAGE, Count, Cursor, Filter, Ids, Question, Reason
-from imbi_worker.operations.control import filter_text, jobs_text
 from imbi_worker.operations.errors import InvalidInput
-from imbi_worker.operations.filters import parse_filter
+from imbi_worker.operations.filters import filter_text, jobs_text, parse_filter
 from imbi_worker.operations.jobs import list_jobs
 from imbi_worker.queue.inspection import Inspection
 from imbi_worker.queue.inspection.views import State
