@@ -50,10 +50,6 @@ _PACKAGES = frozenset({"imbi_common", "imbi_common.auth", "imbi_common.plugins"}
 class _Loader(Loader):
     """Makes a module of our own, or puts ours in its place."""
 
-    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
-        del spec
-        return None  # the import system makes it, as it makes others
-
     def exec_module(self, module: ModuleType) -> None:
         name = module.__name__
         if name in _ALIASES:

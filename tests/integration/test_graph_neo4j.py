@@ -73,7 +73,7 @@ async def write(graph: Neo4jGraph, *statements: str) -> None:
 
 async def drop_schema(graph: Neo4jGraph) -> None:
     for element in SCHEMA:
-        kind = "CONSTRAINT" if element.unique else "INDEX"
+        kind = "CONSTRAINT" if element.is_unique else "INDEX"
         await write(graph, f"DROP {kind} {element.name} IF EXISTS")
 
 

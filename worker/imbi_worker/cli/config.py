@@ -32,7 +32,6 @@ _KEYS: Final = {
     OLD_ENCRYPTION_KEYS: "older keys, separated by commas, that only decrypt",
 }
 
-
 Origin: TypeAlias = Literal["set", "default"]
 
 
@@ -86,9 +85,7 @@ def _settings(settings: Settings) -> Iterator[Setting]:
     redactor = Redactor()
     for name, field in type(settings).model_fields.items():
         value = _shown(getattr(settings, name), redactor)
-        origin: Literal["set", "default"] = (
-            "set" if name in settings.model_fields_set else "default"
-        )
+        origin = _origin(is_set=name in settings.model_fields_set)
         yield Setting(variables_of(name)[0], value, origin, field.description or "")
     for variable, meaning in _KEYS.items():
         is_set = bool(os.environ.get(variable) or os.environ.get(f"{variable}_FILE"))

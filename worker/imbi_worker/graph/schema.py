@@ -19,7 +19,7 @@ class SchemaElement:
 
     label: str
     key: str
-    unique: bool = False
+    is_unique: bool = False
 
     @property
     def name(self) -> str:
@@ -27,7 +27,7 @@ class SchemaElement:
 
     @property
     def statement(self) -> str:
-        if self.unique:
+        if self.is_unique:
             return (
                 f"CREATE CONSTRAINT {self.name} IF NOT EXISTS"
                 f" FOR (n:{self.label}) REQUIRE n.{self.key} IS UNIQUE"
@@ -35,15 +35,15 @@ class SchemaElement:
         return f"CREATE INDEX {self.name} IF NOT EXISTS FOR (n:{self.label}) ON (n.{self.key})"
 
     def __str__(self) -> str:
-        return f"{'constraint' if self.unique else 'index'} {self.label}.{self.key}"
+        return f"{'constraint' if self.is_unique else 'index'} {self.label}.{self.key}"
 
 
 # A team's and an application's slug are unique in their organization only.
 SCHEMA = (
-    SchemaElement("Organization", "slug", unique=True),
-    SchemaElement("ThirdPartyService", "slug", unique=True),
-    SchemaElement("Plugin", "id", unique=True),
-    SchemaElement("Project", "id", unique=True),
+    SchemaElement("Organization", "slug", is_unique=True),
+    SchemaElement("ThirdPartyService", "slug", is_unique=True),
+    SchemaElement("Plugin", "id", is_unique=True),
+    SchemaElement("Project", "id", is_unique=True),
     SchemaElement("Plugin", "plugin_slug"),
     SchemaElement("Project", "slug"),
     SchemaElement("ServiceApplication", "slug"),
@@ -74,7 +74,7 @@ async def missing_schema(graph: Neo4jGraph) -> tuple[SchemaElement, ...]:
         element
         for element in SCHEMA
         if (element.label, element.key) not in indexed
-        or (element.unique and not indexed[element.label, element.key])
+        or (element.is_unique and not indexed[element.label, element.key])
     )
 
 

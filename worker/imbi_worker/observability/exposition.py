@@ -12,7 +12,7 @@ from prometheus_client.exposition import choose_encoder, generate_latest
 from imbi_sdk.queue import QueueError
 from imbi_worker.observability.listener import Answer
 from imbi_worker.observability.queue_figures import QueueCollector, QueueFigures, read_figures
-from imbi_worker.queue.inspection.reader import Inspection
+from imbi_worker.queue.inspection import Inspection
 
 # Scrapers ask every few seconds; a hundred of them at once cost as much as one.
 _FRESH_SECONDS: Final = 0.5

@@ -27,7 +27,7 @@ from imbi_worker.observability.vital_signs import Equipment, live, ready
 from imbi_worker.probes.health import Health
 from imbi_worker.probes.heartbeat import INTERVAL_SECONDS, Heartbeat
 from imbi_worker.queue.connection import open_client
-from imbi_worker.queue.inspection.reader import Inspection
+from imbi_worker.queue.inspection import Inspection
 from imbi_worker.queue.vitals import Vitals
 
 _LOG = structlog.get_logger("imbi_worker.observability")

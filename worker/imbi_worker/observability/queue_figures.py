@@ -12,7 +12,7 @@ from typing import TypeAlias
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from imbi_worker.observability import metrics
-from imbi_worker.queue.inspection.reader import Inspection
+from imbi_worker.queue.inspection import Inspection
 from imbi_worker.queue.inspection.replies import number
 from imbi_worker.queue.inspection.views import HoldView, QueueStats, WorkerView
 

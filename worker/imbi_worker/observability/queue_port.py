@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry
 
 from imbi_worker.observability.exposition import Exposition
 from imbi_worker.observability.listener import Listener
-from imbi_worker.queue.inspection.reader import Inspection
+from imbi_worker.queue.inspection import Inspection
 
 _LOG = structlog.get_logger("imbi_worker.observability")
 
