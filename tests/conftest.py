@@ -143,9 +143,17 @@ def canary() -> str:
 
 def keys_for_ever(client: sync_redis.Redis) -> list[str]:
     """The keys that never expire and that the key table does not list as permanent."""
-    forgotten = []
-    for key in client.scan_iter(count=1000):
-        name = key.decode(errors="backslashreplace")
-        if client.ttl(key) == -1 and not any(fnmatchcase(name, glob) for glob in PERMANENT):
-            forgotten.append(name)
-    return sorted(forgotten)
+    forgotten = set()
+    cursor = 0
+    while True:
+        cursor, found = client.scan(cursor, count=1000)
+        with client.pipeline(transaction=False) as pipe:
+            for key in found:
+                pipe.ttl(key)
+            left = pipe.execute()
+        for key, seconds in zip(found, left, strict=True):
+            name = key.decode(errors="backslashreplace")
+            if seconds == -1 and not any(fnmatchcase(name, glob) for glob in PERMANENT):
+                forgotten.add(name)
+        if cursor == 0:
+            return sorted(forgotten)

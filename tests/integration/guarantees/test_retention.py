@@ -33,16 +33,19 @@ def table() -> dict[str, tuple[str, bool]]:
 
 async def kinds_and_ends(redis: Redis) -> dict[str, tuple[str, int]]:
     """Every key with its type and what is left of it (ms), -1 for ever."""
-    names = [key async for key in redis.scan_iter(count=5_000)]
-    async with redis.pipeline(transaction=False) as pipe:
-        for name in names:
-            pipe.type(name)
-            pipe.pttl(name)
-        found = await pipe.execute()
-    return {
-        name.decode(): (kind.decode(), left)
-        for name, kind, left in zip(names, found[::2], found[1::2], strict=True)
-    }
+    found: dict[str, tuple[str, int]] = {}
+    cursor = 0
+    while True:
+        cursor, names = await redis.scan(cursor, count=5_000)
+        async with redis.pipeline(transaction=False) as pipe:
+            for name in names:
+                pipe.type(name)
+                pipe.pttl(name)
+            said = await pipe.execute()
+        for name, kind, left in zip(names, said[::2], said[1::2], strict=True):
+            found[name.decode()] = (kind.decode(), left)
+        if cursor == 0:
+            return found
 
 
 def row_of(name: str, rows: Mapping[str, Any]) -> str | None:
