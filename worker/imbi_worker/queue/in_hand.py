@@ -15,15 +15,14 @@ from enum import StrEnum
 from typing import Any
 
 import structlog
-from redis.exceptions import RedisError
 from structlog.typing import FilteringBoundLogger
 
 from imbi_sdk.attempt import Interrupted, Verdict
-from imbi_sdk.attempt.outcome import Dead, DeathReason, Outcome, Retry
-from imbi_sdk.queue import keys
-from imbi_sdk.queue.scripts import Executes, load_script
+from imbi_sdk.attempt.outcome import Dead, Outcome
+from imbi_sdk.queue.scripts import Executes
 from imbi_worker.dispatch import Attempt, Dispatches
-from imbi_worker.queue.claims import SCRIPTS, ClaimedJob
+from imbi_worker.queue.alone import note_alone
+from imbi_worker.queue.claims import ClaimedJob
 from imbi_worker.queue.event_budget import EventBudget
 from imbi_worker.queue.finishing import Ending, Finisher
 from imbi_worker.queue.intake import Intake
@@ -31,16 +30,13 @@ from imbi_worker.queue.kept_lines import LINES, NO_LINES, Lines
 from imbi_worker.queue.leases import Lease, Watchdog
 from imbi_worker.queue.settlement import settle
 from imbi_worker.queue.telling import bind, tell
+from imbi_worker.queue.without_verdict import cancelled, own_defect, released, under
 from imbi_worker.queue.witness import Account, NoWitness, Witness
 
-_ALONE = load_script("alone", SCRIPTS)
 _LOG = structlog.get_logger("imbi_worker.queue")
 _STALE = frozenset({"lost", "stale"})
-_ENDS = frozenset({"succeeded", "skipped", "dead", "cancelled"})
 # A verdict that is due must not lose its lease while it is on its way.
 _MARGIN = timedelta(seconds=15)
-_AFTER_OUR_OWN_BUG = timedelta(seconds=30)
-_MOST_OF_OUR_OWN_BUG = 8
 
 
 class StopReason(StrEnum):
@@ -124,13 +120,7 @@ class JobsInHand:
     def unended(self) -> list[Ending]:
         """How to give back what still runs; may be asked from any thread."""
         return [
-            Ending(
-                job.claimed.id,
-                job.claimed.token,
-                "released",
-                counts=False,
-                status="begun" if job.has_started else "",
-            )
+            released(job.claimed, has_begun=job.has_started)
             for job in list(self._jobs.values())
             if not job.has_ended
         ]
@@ -165,7 +155,7 @@ class JobsInHand:
         if claimed.id in self._jobs:
             self.start(claimed)
             return
-        ending = Ending(claimed.id, claimed.token, "released", counts=False)
+        ending = released(claimed)
         tell(self._log, ending)
         self._finisher.add(ending)
 
@@ -173,7 +163,7 @@ class JobsInHand:
         """Our own lease ran out while the job still runs here: it goes on under the new one."""
         _LOG.warning("job.claimed_again", job_id=claimed.id)
         if held.ending is not None:
-            self._finisher.add(_under(claimed, held))
+            self._finisher.add(under(claimed, held.ending, held.claimed.run))
             return
         held.claimed = claimed
         if claimed.must_run_alone:
@@ -222,13 +212,7 @@ class JobsInHand:
 
     async def _run_alone(self, job: _InHand) -> None:
         job.has_started = True
-        claimed = job.claimed
-        arguments: list[Any] = [keys.LAYOUT, claimed.id, claimed.token]
-        try:
-            await _ALONE(self._redis, [self._queue], arguments)
-        except (RedisError, OSError):
-            # Unmarked, a crash is counted as one in company: once more, never once too few.
-            _LOG.warning("job.alone_not_noted", job_id=claimed.id)
+        await note_alone(self._redis, self._queue, job.claimed)
         await self._run(job)
 
     async def _run(self, job: _InHand) -> None:
@@ -271,7 +255,7 @@ class JobsInHand:
             _LOG.exception("dispatch.defect", job_id=claimed.id)
             # What was kept may be what cannot be written.
             LINES.set(Lines())
-            self._end(job, self._ending(claimed, _own_defect(claimed, error), timedelta()))
+            self._end(job, self._ending(claimed, own_defect(claimed, error), timedelta()))
             return
         if verdict.unfinished is not None:
             abandoned = ending._replace(kind="abandoned", counts=True)
@@ -299,17 +283,14 @@ class JobsInHand:
         claimed = job.claimed
         if job.stop is StopReason.LOST:
             _LOG.warning("job.lease_lost", job_id=claimed.id, outcome="cancelled")
-            self._note_end(job, Ending(claimed.id, claimed.token, "released", counts=False))
+            self._note_end(job, released(claimed))
             self._forget(claimed.id)
             if job.account is not None:
                 job.account.lost()
         elif job.stop is StopReason.CANCELLED:
-            ending = Ending(claimed.id, claimed.token, "cancelled", counts=False, status="skipped")
-            self._end(job, ending._replace(reason="cancelled"))
+            self._end(job, cancelled(claimed))
         else:
-            status = "begun" if has_begun else ""
-            ending = Ending(claimed.id, claimed.token, "released", counts=False, status=status)
-            self._end(job, ending)
+            self._end(job, released(claimed, has_begun=has_begun))
 
     def _end(self, job: _InHand, ending: Ending, verdict: Verdict | None = None) -> None:
         self._note_end(job, ending)
@@ -338,22 +319,3 @@ class JobsInHand:
             ended_at=now,
             lines=LINES.get(NO_LINES),
         )
-
-
-def _under(claimed: ClaimedJob, held: _InHand) -> Ending:
-    """What to say of a job that had ended here when this worker claimed it once more.
-
-    An end of the same run stands: Redis cannot have written it, or there was nothing to
-    claim. A retry or deferral may be written already, so this is the run it asked for.
-    """
-    ending = held.ending
-    if ending is None or ending.kind not in _ENDS or claimed.run != held.claimed.run:
-        return Ending(claimed.id, claimed.token, "released", counts=False)
-    return ending._replace(token=claimed.token)
-
-
-def _own_defect(claimed: ClaimedJob, error: Exception) -> Outcome:
-    text = f"imbi-worker: {type(error).__name__} in the worker itself; see its log"
-    if claimed.number >= _MOST_OF_OUR_OWN_BUG:
-        return Dead(DeathReason.ATTEMPTS_EXHAUSTED, text)
-    return Retry(_AFTER_OUR_OWN_BUG, text)
