@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal, TypeAlias, assert_never
 
-from imbi_worker.operations.errors import NotFound, Refused, operation_errors
+from imbi_worker.operations.errors import Refused, no_job, operation_errors
 from imbi_worker.operations.jobs import list_jobs
 from imbi_worker.queue.control import AT_ONCE, CancelVerdict, Control, Mandate, RunNowVerdict
 from imbi_worker.queue.inspection import Inspection
@@ -16,7 +16,6 @@ Verb: TypeAlias = Literal["cancel", "run now"]
 # One command's worth: what is over comes with the next.
 MOST = 100_000
 _PAGE = 1_000
-_NO_JOB = "See `imbi-worker jobs list`; a job that ended well is forgotten after 24 hours."
 # What was done, or would be.
 _DONE = frozenset({"cancelled", "asked", "due"})
 _DETAILS: Final[Mapping[CancelVerdict | RunNowVerdict, str]] = {
@@ -105,7 +104,7 @@ def refuse(one: Change) -> None:
     :raises Refused: it cannot be done now
     """
     if one.verdict == "missing":
-        raise NotFound(f"There is no job {one.job!r}.", _NO_JOB)
+        raise no_job(one.job)
     if not one.is_done and one.verdict != "already due":
         hint = f"See `imbi-worker jobs why {one.job}`."
         if one.detail.endswith("dead"):

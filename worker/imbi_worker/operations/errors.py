@@ -57,6 +57,12 @@ class Misconfigured(OperationError):  # noqa: N818 - reads as what it is at the 
     """A setting has to be corrected first."""
 
 
+def no_job(job: str) -> NotFound:
+    """Redis does not know *job*, or no longer."""
+    hint = "See `imbi-worker jobs list`; a job that ended well is forgotten after 24 hours."
+    return NotFound(f"There is no job {job!r}.", hint)
+
+
 @contextmanager
 def operation_errors() -> Iterator[None]:
     """Errors of queue, graph and SDK as operation errors, with what to do next."""

@@ -2,11 +2,10 @@
 
 from dataclasses import dataclass
 
-from imbi_worker.operations.errors import NotFound, operation_errors
+from imbi_worker.operations.errors import no_job, operation_errors
+from imbi_worker.operations.wording import reason
 from imbi_worker.queue.inspection import Inspection
 from imbi_worker.queue.inspection.views import JobView, State, Wait
-
-_NO_JOB = "See `imbi-worker jobs list`; a job that ended well is forgotten after 24 hours."
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +27,7 @@ async def explain(inspection: Inspection, job: str) -> Explanation:
     with operation_errors():
         view = (await inspection.jobs([job])).get(job)
         if view is None:
-            raise NotFound(f"There is no job {job!r}.", _NO_JOB)
+            raise no_job(job)
         wait = view.wait
         if wait is None or wait.behind is None:
             return Explanation(job, view.state, _sentence(view), wait)
@@ -53,5 +52,4 @@ def _sentence(view: JobView) -> str:
     at = f"at {view.ended:%Y-%m-%d %H:%M:%SZ}" if view.ended is not None else ""
     if view.state is State.CANCELLED and view.cancelled_by:
         return f"{at}, by {view.cancelled_by}"
-    text = view.error if view.error.startswith(view.reason) else f"{view.reason}: {view.error}"
-    return ": ".join(part for part in (at, " ".join(text.split())) if part)
+    return ": ".join(part for part in (at, reason(view)) if part)

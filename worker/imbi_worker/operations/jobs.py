@@ -7,7 +7,7 @@ from typing import Any
 
 from imbi_sdk.attempt import Redactor
 from imbi_worker import operations
-from imbi_worker.operations.errors import NotFound, cursor_errors, operation_errors
+from imbi_worker.operations.errors import cursor_errors, no_job, operation_errors
 from imbi_worker.queue.inspection import Inspection, outcomes
 from imbi_worker.queue.inspection.job_filter import JobFilter
 from imbi_worker.queue.inspection.listing import Listing
@@ -15,7 +15,6 @@ from imbi_worker.queue.inspection.outcomes import End
 from imbi_worker.queue.inspection.views import AttemptView, JobView, Page
 
 _LOOKED_AT = 10_000
-_NO_JOB = "See `imbi-worker jobs list`; a job that ended well is forgotten after 24 hours."
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,5 +73,5 @@ async def show_job(
     with operation_errors():
         stored = await inspection.stored(job, with_event=with_event)
     if stored is None:
-        raise NotFound(f"There is no job {job!r}.", _NO_JOB)
+        raise no_job(job)
     return operations.report(stored, redactor, with_event=with_event)
