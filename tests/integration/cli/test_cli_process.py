@@ -92,6 +92,7 @@ CHANGES = (
 # What is told in a sentence or to a program.
 SENTENCES = (
     "jobs why {job}",
+    "jobs cancel {job} --dry-run --json",
     "queue pause --dry-run",
     "status --json",
     "jobs list --json",

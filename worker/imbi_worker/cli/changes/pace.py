@@ -2,19 +2,11 @@
 
 import asyncio
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+import sys
+from contextlib import AbstractContextManager, nullcontext
+from typing import Protocol
 
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TaskID,
-    TextColumn,
-    TimeRemainingColumn,
-)
-
+from imbi_worker.cli import drawing
 from imbi_worker.operations.errors import InvalidInput
 
 _RATE = re.compile(r"(\d+(?:\.\d+)?)(?:/(s|m|h))?")
@@ -50,31 +42,31 @@ def per_second(rate: str) -> float:
     return float(match[1]) / _SECONDS[match[2] or "s"]
 
 
-class Bar:
+class Bar(Protocol):
     """How far some work has come."""
 
-    def __init__(self, progress: Progress, task: TaskID) -> None:
-        self._progress = progress
-        self._task = task
+    def to(self, count: int) -> None: ...
+
+    def step(self, count: int = 1) -> None: ...
+
+
+class _Unseen:
+    """A bar that nobody looks at."""
 
     def to(self, count: int) -> None:
-        self._progress.update(self._task, completed=count)
+        pass
 
     def step(self, count: int = 1) -> None:
-        self._progress.advance(self._task, count)
+        pass
 
 
-@contextmanager
-def progress_bar(label: str, total: int | None, *, shows: bool = True) -> Iterator[Bar]:
-    """On stderr, and only where somebody looks; gone at the end. Without *total* it only counts."""
-    console = Console(stderr=True)
-    with Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-        disable=not (shows and console.is_terminal),
-    ) as progress:
-        yield Bar(progress, progress.add_task(label, total=total))
+def progress_bar(
+    label: str, total: int | None, *, shows: bool = True
+) -> AbstractContextManager[Bar]:
+    """On stderr, and only where somebody looks; gone at the end. Without *total* it only counts.
+
+    A single step has no progress to show.
+    """
+    if shows and total != 1 and sys.stderr.isatty():
+        return drawing.progress(label, total)
+    return nullcontext(_Unseen())
