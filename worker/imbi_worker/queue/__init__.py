@@ -15,8 +15,8 @@ __all__, __getattr__ = on_demand(
             "with_certificates",
         ),
         "dead_letters": ("Replayed", "replay"),
-        "claim_loop": ("LayoutMismatch",),
         "engine": ("Engine", "EngineOptions"),
         "janitor": ("Retention",),
+        "trouble": ("LayoutMismatch",),
     },
 )

@@ -6,9 +6,6 @@ from imbi_worker.queue.assembly import (
     build_engine,
     worker_id,
 )
-from imbi_worker.queue.claim_loop import (
-    LayoutMismatch,
-)
 from imbi_worker.queue.connection import (
     RedisAddressError,
     in_database,
@@ -26,6 +23,9 @@ from imbi_worker.queue.engine import (
 )
 from imbi_worker.queue.janitor import (
     Retention,
+)
+from imbi_worker.queue.trouble import (
+    LayoutMismatch,
 )
 
 __all__ = [

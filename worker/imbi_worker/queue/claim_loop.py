@@ -14,12 +14,13 @@ from redis.exceptions import RedisError, ResponseError
 
 from imbi_sdk.queue import keys
 from imbi_worker.queue.claims import Claim, Claimer, Request
+from imbi_worker.queue.deadlines import LAST_WRITES
 from imbi_worker.queue.finishing import Finisher
 from imbi_worker.queue.in_hand import JobsInHand, StopReason
 from imbi_worker.queue.intake import Adopter
 from imbi_worker.queue.leases import Watchdog
 from imbi_worker.queue.rights import require_rights
-from imbi_worker.queue.trouble import trouble_of
+from imbi_worker.queue.trouble import LayoutMismatch, trouble_of
 from imbi_worker.queue.waking import wait_for_token
 from imbi_worker.queue.witness import Witness
 
@@ -39,13 +40,8 @@ _LONGEST_PAUSE = 5.0
 # Endings that wait for their answer while further jobs are claimed.
 _UNWRITTEN_AT_MOST = 128
 _AT_ONCE = timedelta()
-_LAST_WRITES = timedelta(seconds=5)
 
 _Result = TypeVar("_Result")
-
-
-class LayoutMismatch(Exception):  # noqa: N818 - reads as what it is at the call
-    """This Redis belongs to another version; the text names both."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +80,7 @@ class ClaimLoop:
         self._witness = witness
         self._is_stopped = False
         self._waiting: asyncio.Future[Any] | None = None
+        self._most = max(_CLAIM_AT_MOST, min(_CLAIM_OF_MANY, limits.concurrency // 2))
         self._at_most = _CLAIM_AT_MOST
         self._pause = 0.0
         self._spares_until = 0.0
@@ -207,8 +204,7 @@ class ClaimLoop:
                 self._in_hand.start(job)
         self._in_hand.stop(claim.aborts, StopReason.CANCELLED)
         has_many = claim.left == "more" and len(claim.jobs) >= _CLAIM_AT_MOST
-        many = max(_CLAIM_AT_MOST, min(_CLAIM_OF_MANY, self._limits.concurrency // 2))
-        self._at_most = many if has_many else _CLAIM_AT_MOST
+        self._at_most = self._most if has_many else _CLAIM_AT_MOST
         for job_id, body in claim.strangers:
             self.turned = time.monotonic()
             try:
@@ -283,7 +279,7 @@ class ClaimLoop:
             return
         self._watchdog.renew_soon()
         self._spare_expired()
-        await self._wait(self._finisher.drained_within(min(_LAST_WRITES, quarter)))
+        await self._wait(self._finisher.drained_within(min(LAST_WRITES, quarter)))
 
     def _tell_trouble(self, error: Exception) -> None:
         """Once for each kind, not for each try."""

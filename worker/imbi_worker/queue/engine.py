@@ -26,6 +26,7 @@ from redis.exceptions import RedisError
 
 from imbi_worker.queue.claim_loop import ClaimLimits, ClaimLoop
 from imbi_worker.queue.claims import Claimer
+from imbi_worker.queue.deadlines import LAST_WRITES, over_within
 from imbi_worker.queue.finishing import Finisher
 from imbi_worker.queue.in_hand import JobsInHand, StopReason
 from imbi_worker.queue.intake import Adopter
@@ -39,7 +40,6 @@ _LOG = structlog.get_logger("imbi_worker.queue")
 _TICK = timedelta(seconds=1)
 # After drain and grace, for a loop that stands still.
 _EXIT_MARGIN = 0.4
-_LAST_WRITES = 5.0
 CHORE_PAUSE = 1.0
 
 
@@ -139,9 +139,10 @@ class Engine(Worker):
         self._claims.stop()
 
     def _arm_exit(self) -> None:
-        patience = (self._options.drain + self._options.grace).total_seconds()
+        patience = self._options.drain + self._options.grace
         self._parts.watchdog.force_exit_in(
-            patience + _EXIT_MARGIN, at_latest=patience + 2 * _LAST_WRITES
+            patience.total_seconds() + _EXIT_MARGIN,
+            at_latest=(patience + 2 * LAST_WRITES).total_seconds(),
         )
 
     @property
@@ -197,7 +198,7 @@ class Engine(Worker):
         ]
         try:
             await self._claims.run()
-            await _at_most(self._claims.return_unheard(), _LAST_WRITES)
+            await over_within(LAST_WRITES, self._claims.return_unheard())
             await self._run_out()
         finally:
             await _end(chores)
@@ -222,10 +223,10 @@ class Engine(Worker):
         if len(in_hand):
             _LOG.warning("drain.released", jobs=len(in_hand))
             in_hand.stop(in_hand.ids(), StopReason.DRAINED)
-        end = time.monotonic() + self._options.grace.total_seconds() + _LAST_WRITES
+        end = time.monotonic() + (self._options.grace + LAST_WRITES).total_seconds()
         while len(in_hand) and time.monotonic() < end:
             await in_hand.freed(timedelta(seconds=0.2))
-        await self._parts.finisher.drained_within(timedelta(seconds=_LAST_WRITES))
+        await self._parts.finisher.drained_within(LAST_WRITES)
 
 
 async def kept_going(chore: Callable[[], Coroutine[Any, Any, None]]) -> None:
@@ -244,11 +245,3 @@ async def _end(chores: Collection[asyncio.Task[None]]) -> None:
         for chore in chores:
             chore.cancel()
         _, chores = await asyncio.wait(chores, timeout=0.2)
-
-
-async def _at_most(awaitable: Coroutine[Any, Any, None], seconds: float) -> None:
-    try:
-        async with asyncio.timeout(seconds):
-            await awaitable
-    except TimeoutError:
-        pass

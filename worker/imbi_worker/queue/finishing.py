@@ -1,8 +1,9 @@
-"""Finishing: what became of the attempts that ended meanwhile, in one call."""
+"""Finishing: what became of the attempts that ended meanwhile, in one call or two at a time."""
 
 import asyncio
 from collections.abc import Callable, Sequence
 from datetime import timedelta
+from itertools import chain
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 import structlog
@@ -13,11 +14,14 @@ from imbi_sdk.queue import keys
 from imbi_sdk.queue.scripts import Executes, load_script
 from imbi_worker.queue.claims import SCRIPTS
 from imbi_worker.queue.connection import is_passing
+from imbi_worker.queue.deadlines import over_within
 
 FINISH = load_script("finish", SCRIPTS)
 _LOG = structlog.get_logger("imbi_worker.queue")
 _LONGEST_PAUSE = 2.0
-_BATCH = 256
+# No more: a claim that comes to Redis behind a longer call would wait for it.
+_BATCH = 48
+_CALLS_AT_ONCE = 2
 # A value that is no text, number or bytes, or no UTF-8: a defect of ours, and of no Redis.
 UNSENDABLE: Final = (DataError, TypeError, ValueError)
 
@@ -63,8 +67,11 @@ class Ending(NamedTuple):
 
 
 class Finisher:
-    """Writes endings, one call at a time; what ends meanwhile shares the next one.
+    """Writes endings; what ends meanwhile shares the next call.
 
+    Two calls at most are on their way, the second one only for a whole batch: far from Redis
+    its work then overlaps with the way there. They may be carried out in any order, so no two
+    of them carry endings of one job.
     Nothing is dropped: while Redis is away the endings wait here and go first when
     it is back. *on_settled* hears of each ending once Redis has answered it.
     """
@@ -84,6 +91,8 @@ class Finisher:
         self._on_settled = on_settled
         self._on_error = on_error
         self._waiting: list[Ending] = []
+        self._sent: list[Sequence[Ending]] = []
+        self._is_failing = False
         self._news = asyncio.Event()
         self._empty = asyncio.Event()
         self._empty.set()
@@ -96,7 +105,9 @@ class Finisher:
     @property
     def unwritten(self) -> tuple[Ending, ...]:
         """What Redis has not answered yet; may be asked from any thread."""
-        return tuple(self._waiting)
+        # What moves on between these lines is told twice rather than not at all.
+        waiting = tuple(self._waiting)
+        return (*chain.from_iterable(tuple(self._sent)), *waiting)
 
     def arguments(self, batch: Sequence[Ending]) -> list[Any]:
         """Those of one call of the script."""
@@ -111,22 +122,49 @@ class Finisher:
 
     async def drained_within(self, at_most: timedelta) -> None:
         """The same, or when *at_most* is over."""
-        try:
-            async with asyncio.timeout(at_most.total_seconds()):
-                await self.drained()
-        except TimeoutError:
-            pass
+        await over_within(at_most, self.drained())
 
     async def run(self) -> None:
         """Until cancelled."""
+        writers = [asyncio.create_task(self._write()) for _ in range(_CALLS_AT_ONCE)]
+        try:
+            await asyncio.gather(*writers)
+        finally:
+            # After a defect in one of them both begin anew.
+            for writer in writers:
+                writer.cancel()
+
+    async def _write(self) -> None:
         while True:
-            await self._news.wait()
-            self._news.clear()
-            while self._waiting:
-                batch = self._waiting[:_BATCH]
+            batch = self._next_batch()
+            if not batch:
+                self._news.clear()
+                await self._news.wait()
+                continue
+            try:
                 await self._settle(batch)
-                del self._waiting[: len(batch)]
-            self._empty.set()
+            except BaseException:
+                self._waiting = [*batch, *self._waiting]
+                raise
+            finally:
+                self._sent.remove(batch)
+            if not self._waiting and not self._sent:
+                self._empty.set()
+
+    def _next_batch(self) -> Sequence[Ending]:
+        """What to send now, noted as sent; nothing if it had better wait for company."""
+        if self._sent and len(self._waiting) < _BATCH:
+            return ()
+        sent = {ending.id for batch in self._sent for ending in batch}
+        batch: list[Ending] = []
+        left: list[Ending] = []
+        for ending in self._waiting:
+            fits = len(batch) < _BATCH and ending.id not in sent
+            (batch if fits else left).append(ending)
+        if batch:
+            self._sent.append(batch)
+            self._waiting = left
+        return batch
 
     async def _settle(self, batch: Sequence[Ending]) -> None:
         pause = 0.05
@@ -143,14 +181,12 @@ class Finisher:
                     # One entry Redis refuses must not keep the others from being written.
                     await self._settle_each(batch)
                     return
-                if not repeated:
-                    self._tell_trouble(batch, error)
+                self._tell_trouble(batch, error)
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, _LONGEST_PAUSE)
                 repeated = True
             else:
-                if repeated:
-                    _LOG.info("finish.resumed", jobs=len(batch))
+                self._tell_success(batch)
                 for ending, reply in zip(batch, replies, strict=True):
                     # After a lost reply the first call may have done its work.
                     is_unsure = repeated and reply == "lost"
@@ -174,5 +210,14 @@ class Finisher:
         return [reply.decode() for reply in replies]
 
     def _tell_trouble(self, batch: Sequence[Ending], error: Exception) -> None:
+        """Once, not for each try and each call."""
+        if self._is_failing:
+            return
+        self._is_failing = True
         detail = {} if is_passing(error) else {"detail": str(error)[:200]}
         _LOG.warning("finish.repeated", jobs=len(batch), error=type(error).__name__, **detail)
+
+    def _tell_success(self, batch: Sequence[Ending]) -> None:
+        if self._is_failing:
+            self._is_failing = False
+            _LOG.info("finish.resumed", jobs=len(batch))

@@ -9,6 +9,10 @@ from imbi_worker.queue.connection import is_forbidden, is_login_refused, is_pass
 CA_SETTING: Final = "IMBI_WORKER_REDIS_CA_FILE"
 
 
+class LayoutMismatch(Exception):  # noqa: N818 - reads as what it is at the call
+    """This Redis belongs to another version; the text names both."""
+
+
 @dataclass(frozen=True, slots=True)
 class Trouble:
     """*event* names its kind in the log; what *passes* by itself is a warning there."""
