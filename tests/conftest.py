@@ -9,7 +9,7 @@ import os
 import re
 import sys
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -25,6 +25,20 @@ from imbi_worker.embedded import ArcadeDB, Valkey
 from imbi_worker.graph import GraphAddress, Neo4jGraph
 
 NAMES_A_DATABASE = re.compile(r"/\d+$|[?&]db=\d+")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+    call: pytest.CallInfo[None],
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Tests log what no text can hold, and xdist can send a report only as UTF-8."""
+    report = yield
+    report.sections = [
+        (title, content.encode(errors="backslashreplace").decode())
+        for title, content in report.sections
+    ]
+    return report
 
 
 @pytest.fixture(scope="session", autouse=True)
