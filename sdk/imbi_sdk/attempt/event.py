@@ -51,7 +51,7 @@ def _parse(data: bytes) -> dict[str, Any]:
 
 def _parse_leniently(data: bytes) -> Any:
     try:
-        value = json.loads(data, parse_constant=_refuse)
+        value = json.loads(data.decode(), parse_constant=_refuse)
     except RecursionError:
         raise InvalidEvent(_TOO_DEEP) from None
     except ValueError as error:
