@@ -1,6 +1,7 @@
-"""`imbi-worker credentials`: see which are set, set and rotate them; no value is printed."""
+"""`imbi-worker credentials`: see which are set, check, set and rotate them; no value is printed."""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -11,11 +12,12 @@ from imbi_worker import wiring
 from imbi_worker.cli import files
 from imbi_worker.cli.changes.pace import Pace
 from imbi_worker.cli.options import Json
-from imbi_worker.cli.output import FAILED, Output
+from imbi_worker.cli.output import FAILED, OK, Output
 from imbi_worker.cli.rotating import agrees, rotate_all
 from imbi_worker.cli.session import Session, execute
 from imbi_worker.graph import Neo4jSecrets
 from imbi_worker.operations import credentials, rotation
+from imbi_worker.operations.credential_check import CredentialCheck, check_credentials
 from imbi_worker.operations.credentials import CredentialView
 from imbi_worker.operations.errors import InvalidInput
 
@@ -24,6 +26,7 @@ app = typer.Typer(
     no_args_is_help=True,
     help="Set and rotate credentials in the graph; their values are never shown.",
 )
+_CHECK_HEADERS = ("PLUGIN ID", "PLUGIN", "STATUS", "KEY", "FIELDS", "DETAIL")
 _HEADERS = ("PLUGIN ID", "PLUGIN", "SERVICE", "FIELD", "NEED", "SET", "NOTE")
 
 
@@ -43,6 +46,31 @@ def list_credentials(
             output.records(found)
         else:
             output.table(_HEADERS, [_row(view) for view in found])
+
+    execute(work, output)
+
+
+@app.command("check")
+def check(
+    wanted: Annotated[
+        str | None, typer.Argument(metavar="[PLUGIN]", help="Only this plugin id, or this slug.")
+    ] = None,
+    *,
+    as_json: Json = False,
+) -> None:
+    """Check that workers can use what is stored: which key opens it, and what it lacks."""
+    output = Output(as_json=as_json)
+
+    async def work(session: Session) -> int:
+        wiring.load()
+        keys = rotation.key_ring()
+        found = await check_credentials(session.graph, keys, wanted)
+        if as_json:
+            output.records(found)
+        else:
+            output.table(_CHECK_HEADERS, [_check_row(one) for one in found])
+            _what_to_do(found, output)
+        return FAILED if any(one.status == "failed" for one in found) else OK
 
     execute(work, output)
 
@@ -121,6 +149,21 @@ def _value(field: str, path: Path | None) -> SecretStr:
     else:
         text = sys.stdin.read()
     return SecretStr(text.removesuffix("\n").removesuffix("\r"))
+
+
+def _check_row(one: CredentialCheck) -> tuple[str, ...]:
+    key = one.key or ""
+    return (one.plugin_id, one.plugin, one.status, key, ", ".join(one.fields), one.detail)
+
+
+def _what_to_do(found: Sequence[CredentialCheck], output: Output) -> None:
+    """Each hint once, with the plugin ids that it is for."""
+    hints = list(dict.fromkeys(one.hint for one in found if one.hint))
+    if hints:
+        output.heading("What to do")
+    for hint in hints:
+        ids = ", ".join(one.plugin_id for one in found if one.hint == hint)
+        output.prose(f"{ids}: {hint}")
 
 
 def _row(view: CredentialView) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from imbi_sdk.registry import RegistryEntry, get_plugin
 from imbi_worker.graph import Neo4jGraph, PluginSummary
 from imbi_worker.operations.errors import Misconfigured, NotFound, Refused, operation_errors
 
-_APPLICATION = ("client_id", "client_secret")
+APPLICATION = ("client_id", "client_secret")
 _LIST = "See `imbi-worker credentials list`."
 
 
@@ -85,12 +85,12 @@ async def set_credential(
         except ValueError as error:
             # Nothing is overwritten that cannot be read.
             hint = "Look at IMBI_AUTH_ENCRYPTION_KEY and IMBI_WORKER_OLD_ENCRYPTION_KEYS."
-            raise Refused(f"{error}.", hint) from None
+            raise Refused(f"Nothing was changed: {error}", hint) from None
     return Changed(plugin_id, record.plugin_slug, tuple(sorted(fields)))
 
 
 def _check_field(record: PluginRecord, field: str) -> None:
-    entry = _entry(record.plugin_slug)
+    entry = plugin_here(record.plugin_slug)
     if entry is None:
         raise Refused(
             f"The plugin {record.plugin_slug!r} is not installed here, so its fields are unknown.",
@@ -108,10 +108,10 @@ def _check_field(record: PluginRecord, field: str) -> None:
 
 
 async def _fields(graph: Neo4jGraph, summary: PluginSummary) -> list[CredentialView]:
-    entry = _entry(summary.plugin_slug)
+    entry = plugin_here(summary.plugin_slug)
     if entry is not None and uses_application(entry.manifest):
         note = "of the service application"
-        return [_view(summary, name, summary.has_application, note=note) for name in _APPLICATION]
+        return [_view(summary, name, summary.has_application, note=note) for name in APPLICATION]
     stored = await get_plugin_configuration_keys(graph, summary.plugin_id)
     is_readable = bool(stored) or not summary.has_configuration
     views = [] if entry is None else _declared(summary, entry, stored, is_readable=is_readable)
@@ -147,7 +147,8 @@ def _view(
     return CredentialView(summary.plugin_id, slug, service, field, required, is_set, note)
 
 
-def _entry(slug: str) -> RegistryEntry | None:
+def plugin_here(slug: str) -> RegistryEntry | None:
+    """The plugin *slug* if it is installed next to this command."""
     try:
         return get_plugin(slug)
     except PluginNotFoundError:

@@ -22,6 +22,7 @@ from imbi_worker.operations.errors import Misconfigured, operation_errors
 _PAGE: Final = 100
 _WRITES: Final = 5
 
+Opener: TypeAlias = Literal["current", "old"]
 Verdict: TypeAlias = Literal["rotated", "already new", "unreadable", "removed", "contended"]
 _FAILURES: Final[dict[Verdict, tuple[str, str]]] = {
     "unreadable": (
@@ -64,6 +65,12 @@ class KeyRing:
         self._new = _fernets(new, settings.ENCRYPTION_KEY)
         self._all = _fernets(found, settings.OLD_ENCRYPTION_KEYS)
 
+    def opener(self, ciphertext: str) -> Opener | None:
+        """Which key opens it; None when none does. What it holds is dropped."""
+        if self.is_new(ciphertext) or self.is_new(_unwrapped(ciphertext)):
+            return "current"
+        return None if self.rotated(ciphertext) is None else "old"
+
     def is_new(self, ciphertext: str) -> bool:
         """Whether the new key opens it as it stands."""
         try:
@@ -80,10 +87,17 @@ class KeyRing:
         except (InvalidToken, ValueError):
             pass
         try:
-            # Old releases of Imbi encoded their tokens once more.
-            return self._all.rotate(base64.urlsafe_b64decode(raw)).decode("ascii")
+            return self._all.rotate(_unwrapped(ciphertext).encode()).decode("ascii")
         except (InvalidToken, ValueError):
             return None
+
+
+def _unwrapped(ciphertext: str) -> str:
+    """Old releases of Imbi encoded their tokens once more; empty when it is none of those."""
+    try:
+        return base64.urlsafe_b64decode(ciphertext.encode(errors="replace")).decode("ascii")
+    except ValueError:
+        return ""
 
 
 @dataclass(frozen=True, slots=True)
