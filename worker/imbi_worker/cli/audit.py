@@ -69,7 +69,7 @@ def _tell(entry: AuditEntry, output: Output) -> None:
     told = f"({counted(entry.count, 'job')})"
     parts = (stamp(entry.at), entry.actor, entry.verb, entry.scope, told, more)
     reason = f": {entry.reason}" if entry.reason else ""
-    output.text(f"{'  '.join(part for part in parts if part)}{reason}")
+    output.prose(f"{'  '.join(part for part in parts if part)}{reason}")
 
 
 def _shown(name: str, value: str) -> str:

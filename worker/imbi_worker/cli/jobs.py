@@ -102,7 +102,7 @@ def why(job: JobId, *, as_json: Json = False) -> None:
         if as_json:
             output.record(found)
         else:
-            output.text(f"{found.state}: {found.text}" if found.text else f"{found.state}")
+            output.prose(f"{found.state}: {found.text}" if found.text else f"{found.state}")
 
     execute(work, output)
 

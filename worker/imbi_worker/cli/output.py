@@ -6,11 +6,12 @@ Sentences and JSON are written as they are; the rest is drawn (``drawing``).
 import json
 import os
 import sys
+import textwrap
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TextIO, TypeAlias
 
 from imbi_worker.cli import drawing
 from imbi_worker.operations.errors import (
@@ -87,7 +88,7 @@ class Output:
 
     def say(self, text: str) -> None:
         """Something for the person at the terminal."""
-        print(cleaned(text), file=self._talk, flush=True)
+        print(_wrapped(cleaned(text), self._talk), file=self._talk, flush=True)
 
     def tell(self, facts: Mapping[str, object]) -> None:
         """The same for a program: an object on stderr."""
@@ -133,6 +134,23 @@ class Output:
         if isinstance(value, datetime):
             return stamp(value) if self._is_utc else age(value)
         return cleaned(value or "")
+
+
+def _wrapped(text: str, stream: TextIO) -> str:
+    """*text* with its longer lines broken between words where *stream* is a terminal."""
+    try:
+        width = os.get_terminal_size(stream.fileno()).columns
+    except (OSError, ValueError):
+        return text
+    # A terminal that does not know its width says 0.
+    lines = [
+        _broken(line, width) if width and len(line) > width else line for line in text.split("\n")
+    ]
+    return "\n".join(lines)
+
+
+def _broken(line: str, width: int) -> str:
+    return textwrap.fill(line, width, break_long_words=False, break_on_hyphens=False)
 
 
 def stamp(at: datetime | None) -> str:

@@ -24,6 +24,7 @@ _STYLES: Final = {
     "held": "yellow",
     "missing": "red",
     "warning": "yellow",
+    "old": "yellow",
     "duplicate": "yellow",
     "dead": "red",
     "failed": "red",
@@ -57,7 +58,9 @@ class Canvas:
     def facts(self, pairs: Sequence[tuple[str, str]]) -> None:
         width = max((len(name) for name, _ in pairs), default=0)
         for name, value in pairs:
-            self._print(Text(f"{name:<{width}}  ", style="bold") + _styled(value))
+            lines = layout.fact(f"{name:<{width}}", _styled(value), width=self._console.width)
+            for line in lines:
+                self._print(line)
 
     def prose(self, text: str) -> None:
         self._whole(Text(text))

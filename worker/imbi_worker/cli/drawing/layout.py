@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from rich.cells import cell_len
+from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -19,12 +20,13 @@ _GAP: Final = "  "
 
 def columns(headers: Sequence[str], rows: Sequence[Sequence[Text]], *, width: int) -> Table | None:
     """A table without lines; None where *width* is too little to read it."""
-    needed = [_needed(column) for column in zip(map(Text, headers), *rows, strict=True)]
+    first, *others = zip(map(Text, headers), *rows, strict=True)
+    needed = [_whole(first), *(_needed(column) for column in others)]
     if sum(needed) + len(_GAP) * (len(needed) - 1) > width:
         return None
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for nth, (header, least) in enumerate(zip(headers, needed, strict=True)):
-        table.add_column(header, overflow="fold", no_wrap=nth == 0, min_width=least)
+    for header, least in zip(headers, needed, strict=True):
+        table.add_column(header, overflow="fold", min_width=least)
     for row in rows:
         table.add_row(*row)
     return table
@@ -39,6 +41,29 @@ def block(headers: Sequence[str], row: Sequence[Text], *, width: int) -> Iterato
     named = zip(headers[1:], rest, strict=True)
     pairs = [Text.assemble((f"{name.lower()} ", "dim"), cell) for name, cell in named if cell]
     yield from _filled(pairs, width=width)
+
+
+def fact(name: str, value: Text, *, width: int) -> Iterator[Text]:
+    """A name and its value, which goes on below itself where it does not fit.
+
+    A value with a longer word stands below its name, so that the word stays whole.
+    """
+    title = f"{name}{_GAP}"
+    beside = width - cell_len(title)
+    longest = max((cell_len(word) for word in value.plain.split()), default=0)
+    is_beside = cell_len(value.plain) <= beside or max(longest, _READABLE) <= beside
+    indent = width - beside if is_beside else len(_GAP)
+    if not is_beside:
+        yield Text(name.rstrip(), style="bold")
+    for nth, line in enumerate(value.wrap(Console(width=width), max(1, width - indent, longest))):
+        line.rstrip()
+        is_first = is_beside and nth == 0
+        yield Text.assemble((title, "bold") if is_first else " " * indent, line)
+
+
+def _whole(column: Iterable[Text]) -> int:
+    """What a column of names needs, for none of them to be cut or folded."""
+    return min(max(cell_len(cell.plain) for cell in column), _LONGEST_WORD)
 
 
 def _needed(column: Iterable[Text]) -> int:
