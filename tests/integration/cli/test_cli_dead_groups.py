@@ -157,3 +157,49 @@ def test_a_whole_group_is_thrown_away(buried: Station) -> None:
     assert len(buried.lines("dead", "discard", "--group", group, "--reason", "r", "--yes")) == 3
     assert len(dead(buried)) == 2
     assert buried.lines("audit", "tail")[0]["scope"] == f"group:{group}"
+
+
+def test_a_single_letter_that_cannot_be_discarded_is_refused(buried: Station) -> None:
+    """An unknown id exits with 3, one that is not dead with 4; nothing is done."""
+    unknown = buried.call("dead", "discard", "nope", "--reason", "r", "--yes")
+    assert (unknown.exit_code, "no dead letter 'nope'" in unknown.stderr) == (3, True)
+    (waiting,) = buried.enqueue("github#sync", delivery="d-new", projects=["p-new"])
+    alive = buried.call("dead", "discard", waiting, "--reason", "r", "--yes")
+    assert (alive.exit_code, "is waiting, not dead" in alive.stderr) == (4, True)
+    assert len(dead(buried)) == 5
+
+
+@pytest.mark.parametrize("words", [("list",), ("groups",), ("replay", "--dry-run"), ("export",)])
+def test_dead_letters_of_another_state_are_a_contradiction(
+    buried: Station, words: tuple[str, ...]
+) -> None:
+    """`state:dead` may be said; any other state is no filter of dead letters."""
+    assert buried.call("dead", *words, "state:dead").exit_code == 0
+    refused = buried.call("dead", *words, "state:waiting")
+    assert refused.exit_code == 2
+    assert "A dead letter is dead, and not waiting." in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("term", "count"),
+    [
+        ("handler:demo#work", 1),
+        ("plugin:github", 4),
+        ("project:p-3", 1),
+        ("delivery:d-9", 1),
+        ("integration:nobody", 0),
+        ("error:503", 1),
+        ("age<1h", 5),
+        ("age>1h", 0),
+        ("attempts>=1", 5),
+        ("attempts:0", 0),
+    ],
+)
+def test_every_filter_means_the_same_in_lists_and_in_groups(
+    buried: Station, term: str, count: int
+) -> None:
+    """Lists, groups and bulk changes read no more of a dead letter than the filter asks for."""
+    assert len(buried.lines("dead", "list", term)) == count
+    assert sum(group["count"] for group in buried.lines("dead", "groups", term)) == count
+    told = buried.lines("dead", "discard", term, "--dry-run")
+    assert len(told) == count

@@ -8,9 +8,10 @@ from datetime import datetime
 from typing import Final
 
 from imbi_sdk.attempt.outcome import DeathReason
+from imbi_worker.operations.dead_letters import refuse_another_state
 from imbi_worker.operations.errors import NotFound, operation_errors
 from imbi_worker.queue.inspection import Inspection
-from imbi_worker.queue.inspection.glance import deaths
+from imbi_worker.queue.inspection.deaths import Death, deaths
 from imbi_worker.queue.inspection.job_filter import JobFilter
 from imbi_worker.queue.inspection.views import JobView
 
@@ -19,7 +20,7 @@ _LOOKED_AT: Final = 300
 # What differs from one failure to the next of the same kind: addresses, ids, numbers, names.
 # The status of a reply does not.
 _VARIABLE: Final = re.compile(
-    r"""\w+://\S+ | '[^']*' | "[^"]*" | \b[0-9a-fA-F]{8,}\b | \b[0-9a-fA-F-]{32,}\b
+    r"""\b\w+://\S+ | '[^']*' | "[^"]*" | \b[0-9a-fA-F]{8,}\b | \b[0-9a-fA-F-]{32,}\b
     | (?<!\d)(?<!HTTP[ ])(?<!status[ ])\d+""",
     re.VERBOSE,
 )
@@ -61,9 +62,9 @@ class DeadGroup:
 
 @dataclass(slots=True)
 class _Tally:
-    newest: JobView
+    newest: Death
+    oldest: Death
     count: int = 0
-    first: datetime | None = None
 
 
 @dataclass(slots=True)
@@ -72,10 +73,11 @@ class Grouping:
 
     _tallies: dict[str, _Tally] = field(default_factory=dict)
 
-    def add(self, job: JobView) -> None:
-        tally = self._tallies.setdefault(fingerprint(job), _Tally(job))
+    def add(self, job: Death) -> None:
+        tally = self._tallies.setdefault(fingerprint(job), _Tally(job, job))
         tally.count += 1
-        tally.first = job.ended or tally.first
+        if job.ended_ms:
+            tally.oldest = job
 
     def groups(self) -> tuple[DeadGroup, ...]:
         """The largest first."""
@@ -86,7 +88,7 @@ class Grouping:
                 reason=tally.newest.reason,
                 error=tally.newest.error,
                 count=tally.count,
-                first=tally.first,
+                first=tally.oldest.ended,
                 last=tally.newest.ended,
                 hint=hint(tally.newest),
                 job=tally.newest.id,
@@ -96,7 +98,7 @@ class Grouping:
         return tuple(sorted(found, key=lambda group: -group.count))
 
 
-def fingerprint(job: JobView) -> str:
+def fingerprint(job: Death) -> str:
     """Equal for jobs of one handler whose errors differ in ids, numbers and names only."""
     error = _VARIABLE.sub("?", job.error[:_LOOKED_AT]).casefold()
     parts = (job.handler, job.reason, " ".join(error.split()))
@@ -104,7 +106,7 @@ def fingerprint(job: JobView) -> str:
     return digest.hexdigest()[:_LENGTH]
 
 
-def hint(job: JobView) -> str:
+def hint(job: Death | JobView) -> str:
     """What to do about a dead letter, in a few words."""
     try:
         return _HINTS[DeathReason(job.reason)]
@@ -134,9 +136,9 @@ async def members(inspection: Inspection, group: str, wanted: JobFilter) -> list
     return found
 
 
-async def _matching(inspection: Inspection, wanted: JobFilter) -> AsyncGenerator[JobView, None]:
+async def _matching(inspection: Inspection, wanted: JobFilter) -> AsyncGenerator[Death, None]:
+    refuse_another_state(wanted)
     with operation_errors():
-        async for page in deaths(inspection):
+        async for page in deaths(inspection, wanted):
             for job in page:
-                if wanted.matches(job):
-                    yield job
+                yield job

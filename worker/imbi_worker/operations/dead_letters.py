@@ -1,10 +1,18 @@
 """Dead letters, looked at."""
 
 from dataclasses import replace
+from typing import assert_never
 
-from imbi_worker.operations.errors import NotFound, Refused, cursor_errors, operation_errors
+from imbi_worker.operations.errors import (
+    InvalidInput,
+    NotFound,
+    Refused,
+    cursor_errors,
+    operation_errors,
+)
+from imbi_worker.queue.dead_letters import Discarded
 from imbi_worker.queue.inspection import Inspection
-from imbi_worker.queue.inspection.glance import deaths
+from imbi_worker.queue.inspection.deaths import deaths
 from imbi_worker.queue.inspection.job_filter import JobFilter
 from imbi_worker.queue.inspection.listing import Listing
 from imbi_worker.queue.inspection.views import DeadLetterView, Page, State
@@ -19,8 +27,9 @@ async def list_dead(
 ) -> Page[DeadLetterView]:
     """A page of dead letters, newest first.
 
-    :raises InvalidInput: *cursor* is from another list
+    :raises InvalidInput: *cursor* is from another list, or *wanted* asks for another state
     """
+    refuse_another_state(wanted)
     dead = replace(wanted, state=State.DEAD)
     with operation_errors(), cursor_errors():
         return await Listing(inspection).dead_letters(dead, limit=limit, cursor=cursor)
@@ -45,11 +54,40 @@ async def dead_letter(inspection: Inspection, job: str) -> DeadLetterView:
 
 
 async def all_matching(inspection: Inspection, wanted: JobFilter) -> list[str]:
-    """The ids of every dead letter that matches, newest first; ``MOST`` of them at most."""
+    """The ids of every dead letter that matches, newest first; ``MOST`` of them at most.
+
+    :raises InvalidInput: *wanted* asks for jobs that are not dead
+    """
+    refuse_another_state(wanted)
     found: list[str] = []
     with operation_errors():
-        async for page in deaths(inspection):
-            found += [job.id for job in page if wanted.matches(job)]
+        async for page in deaths(inspection, wanted):
+            found += [one.id for one in page]
             if len(found) >= MOST:
                 break
     return found[:MOST]
+
+
+def refuse_undiscardable(one: Discarded) -> None:
+    """Of a single dead letter that was named.
+
+    :raises NotFound: there is no such job
+    :raises Refused: it is not dead
+    """
+    match one.result:
+        case "discarded":
+            return
+        case "missing":
+            raise NotFound(f"There is no dead letter {one.job!r}.", _NO_LETTER)
+        case "not dead":
+            hint = f"See `imbi-worker jobs why {one.job}`."
+            raise Refused(f"Job {one.job} is {one.detail}, not dead.", hint)
+        case _:
+            assert_never(one.result)
+
+
+def refuse_another_state(wanted: JobFilter) -> None:
+    """:raises InvalidInput: *wanted* asks for jobs that are not dead"""
+    if wanted.state not in {None, State.DEAD}:
+        hint = f"Leave state: out, or see `imbi-worker jobs list state:{wanted.state}`."
+        raise InvalidInput(f"A dead letter is dead, and not {wanted.state}.", hint)

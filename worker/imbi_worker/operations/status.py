@@ -9,7 +9,8 @@ from typing import Any, Final
 from imbi_worker.operations.dead_groups import DeadGroup, Grouping
 from imbi_worker.operations.errors import operation_errors
 from imbi_worker.queue.inspection import Inspection
-from imbi_worker.queue.inspection.glance import at_work, deaths, died_since, offers
+from imbi_worker.queue.inspection.deaths import deaths
+from imbi_worker.queue.inspection.glance import at_work, died_since, offers
 from imbi_worker.queue.inspection.lanes import WaitingLane, longest_waiting
 from imbi_worker.queue.inspection.views import HoldView, JobView, QueueStats, WorkerView
 

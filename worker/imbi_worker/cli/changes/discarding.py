@@ -11,6 +11,7 @@ from imbi_worker.cli.changes.pace import progress_bar
 from imbi_worker.cli.output import FAILED, OK, Output, counted
 from imbi_worker.cli.questions import agrees
 from imbi_worker.cli.session import Session, actor, execute, perform
+from imbi_worker.operations.dead_letters import refuse_undiscardable
 from imbi_worker.operations.errors import OperationError
 from imbi_worker.operations.holding import mandate
 from imbi_worker.operations.replays import discard_all
@@ -46,7 +47,10 @@ def discard(order: Order, output: Output) -> None:
         if not order.is_dry:
             mandate(actor(), order.reason, looks_only=False)
         wanted = await order.find(session)
-        return wanted, await _steps(session, order, wanted, output, looks_only=True)
+        found = await _steps(session, order, wanted, output, looks_only=True)
+        if len(found) == 1 and not wanted.is_bulk:
+            refuse_undiscardable(found[0])
+        return wanted, found
 
     wanted, found = perform(look, output)
     count = sum(one.result == "discarded" for one in found)

@@ -1,23 +1,19 @@
-"""The queue at a glance: what runs, what died last, which plugins there are; in bounded reads."""
+"""The queue at a glance: what runs, how many died, which plugins there are; in bounded reads."""
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from imbi_sdk.queue import keys
 from imbi_worker.queue.inspection.asking import Command, ask
 from imbi_worker.queue.inspection.reader import Inspection
-from imbi_worker.queue.inspection.replies import number, pairs, server_time, text, texts, when
+from imbi_worker.queue.inspection.replies import number, server_time, text, texts, when
 from imbi_worker.queue.inspection.views import JobView, State
 
 # A lease ends at its job's score. Longer ones than this are no lease anybody sets.
 _LONGEST_LEASE = timedelta(minutes=1)
 _LOOKED_AT = 5_000
 _CHUNK = 1_000
-_DEAD_FIELDS = (
-    *("handler", "plugin", "project", "lane", "seq", "delivery", "attempts", "run", "enqueued"),
-    *("ended", "reason", "error", "status", "state"),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,32 +44,6 @@ async def at_work(inspection: Inspection, *, limit: int) -> AtWork:
     return AtWork(len(begun), running)
 
 
-async def deaths(
-    inspection: Inspection, *, since: datetime | None = None, most: int | None = None
-) -> AsyncGenerator[tuple[JobView, ...], None]:
-    """Dead letters, newest first, a thousand at a time, each with what lists and filters need."""
-    place, left = 0, most
-    while left is None or left > 0:
-        count = _CHUNK if left is None else min(_CHUNK, left)
-        request = ("ZREVRANGE", keys.DEAD, place, place + count - 1, "WITHSCORES")
-        (flat,) = await ask(inspection.redis, [request])
-        found = [(text(id_), when(died)) for id_, died in pairs(flat)]
-        wanted = [
-            id_ for id_, died in found if since is None or (died is not None and died >= since)
-        ]
-        commands: list[Command] = [("HMGET", f"{keys.JOB}{id_}", *_DEAD_FIELDS) for id_ in wanted]
-        replies = await ask(inspection.redis, commands)
-        yield tuple(
-            _dead(id_, dict(zip(_DEAD_FIELDS, map(text, values), strict=True)))
-            for id_, values in zip(wanted, replies, strict=True)
-            if values[-1] == b"dead"
-        )
-        place += count
-        left = None if left is None else left - count
-        if len(found) < count or len(wanted) < len(found):
-            return
-
-
 async def died_since(inspection: Inspection, moment: datetime) -> int:
     """How many of the dead letters died at or after *moment*."""
     start = int(moment.timestamp() * 1000)
@@ -86,25 +56,3 @@ async def offers(inspection: Inspection) -> Mapping[str, datetime]:
     (found,) = await ask(inspection.redis, [("HGETALL", "imbi:slugs")])
     told = {slug: when(at) for slug, at in texts(found).items()}
     return {slug: at for slug, at in told.items() if at is not None}
-
-
-def _dead(id_: str, facts: Mapping[str, str]) -> JobView:
-    return JobView(
-        id=id_,
-        handler=facts["handler"],
-        state=State.DEAD,
-        project=facts["project"],
-        plugin_id=facts["plugin"] or None,
-        delivery=facts["delivery"],
-        lane=facts["lane"],
-        seq=number(facts["seq"]),
-        ordinal=0,
-        attempts=number(facts["attempts"]),
-        crashes=0,
-        run=number(facts["run"]) or 1,
-        enqueued=when(facts["enqueued"]),
-        ended=when(facts["ended"]),
-        reason=facts["reason"],
-        error=facts["error"],
-        reported_as=facts["status"],
-    )

@@ -4,12 +4,14 @@ Each gives its members from a *place* on, which is "" at the beginning and else 
 ``Entry``. A job may move between two looks; what stayed where it was is found.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from imbi_sdk.queue import keys
 from imbi_worker.queue.inspection.asking import ask
+from imbi_worker.queue.inspection.deaths import deaths_of
+from imbi_worker.queue.inspection.job_filter import JobFilter
 from imbi_worker.queue.inspection.outcomes import ended_view, outcome_fields
 from imbi_worker.queue.inspection.reader import Inspection
 from imbi_worker.queue.inspection.replies import number, pairs, text
@@ -54,12 +56,15 @@ class Ranked:
         request = (command, self._key, start, start + count - 1, "WITHSCORES")
         (flat,) = await ask(self._inspection.redis, [request])
         found = [(text(id_), number(score)) for id_, score in pairs(flat)]
-        views = await self._inspection.jobs([id_ for id_, _ in found])
+        views = await self._views([id_ for id_, _ in found])
         return [Entry(f"{score}/{id_}", views.get(id_)) for id_, score in found]
 
     async def left(self, place: str) -> int:
         (size,) = await ask(self._inspection.redis, [("ZCARD", self._key)])
         return max(0, int(size) - await self._rank(place))
+
+    async def _views(self, ids: Sequence[str]) -> Mapping[str, JobView]:
+        return await self._inspection.jobs(ids)
 
     async def _rank(self, place: str) -> int:
         """The rank to go on from; by score when the job has moved meanwhile."""
@@ -79,6 +84,18 @@ class Ranked:
         if rank is not None and number(standing) == number(score):
             return int(rank) + 1
         return int(passed)
+
+
+class DeadLetters(Ranked):
+    """The dead letters, newest first; whole jobs are read of those alone that match."""
+
+    def __init__(self, inspection: Inspection, wanted: JobFilter) -> None:
+        super().__init__(inspection, "dead", keys.DEAD, reverse=True)
+        self._wanted = wanted
+
+    async def _views(self, ids: Sequence[str]) -> Mapping[str, JobView]:
+        found = await deaths_of(self._inspection, ids, self._wanted)
+        return await super()._views([one.id for one in found])
 
 
 class Ended:

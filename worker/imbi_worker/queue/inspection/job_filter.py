@@ -2,8 +2,34 @@
 
 from dataclasses import dataclass, fields
 from datetime import datetime
+from typing import Protocol
 
-from imbi_worker.queue.inspection.views import JobView, State
+from imbi_worker.queue.inspection.views import State
+
+
+class Filtered(Protocol):
+    """What a filter looks at: a ``JobView``, or less of a job."""
+
+    @property
+    def handler(self) -> str: ...
+    @property
+    def state(self) -> State: ...
+    @property
+    def project(self) -> str: ...
+    @property
+    def delivery(self) -> str: ...
+    @property
+    def plugin_id(self) -> str | None: ...
+    @property
+    def attempts(self) -> int: ...
+    @property
+    def enqueued(self) -> datetime | None: ...
+    @property
+    def ended(self) -> datetime | None: ...
+    @property
+    def reason(self) -> str: ...
+    @property
+    def error(self) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +53,7 @@ class JobFilter:
     least_attempts: int | None = None
     most_attempts: int | None = None
 
-    def matches(self, job: JobView) -> bool:
+    def matches(self, job: Filtered) -> bool:
         handler, slug = job.handler, job.handler.partition("#")[0]
         return (
             self.state in (None, job.state)
@@ -41,11 +67,11 @@ class JobFilter:
             and self._matches_reason(job)
         )
 
-    def _matches_attempts(self, job: JobView) -> bool:
+    def _matches_attempts(self, job: Filtered) -> bool:
         least, most = self.least_attempts, self.most_attempts
         return (least is None or job.attempts >= least) and (most is None or job.attempts <= most)
 
-    def _matches_age(self, job: JobView) -> bool:
+    def _matches_age(self, job: Filtered) -> bool:
         if self.before is None and self.after is None:
             return True
         since = job.ended if job.state.is_terminal else job.enqueued
@@ -55,7 +81,7 @@ class JobFilter:
             self.after is None or since > self.after
         )
 
-    def _matches_reason(self, job: JobView) -> bool:
+    def _matches_reason(self, job: Filtered) -> bool:
         if self.reason is None:
             return True
         return self.reason.casefold() in f"{job.reason}: {job.error}".casefold()

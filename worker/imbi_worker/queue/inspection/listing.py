@@ -13,7 +13,14 @@ from collections.abc import Sequence
 
 from imbi_sdk.queue import keys
 from imbi_worker.queue.inspection.asking import ask
-from imbi_worker.queue.inspection.indexes import LOOKED_AT, Ended, Index, OfDelivery, Ranked
+from imbi_worker.queue.inspection.indexes import (
+    LOOKED_AT,
+    DeadLetters,
+    Ended,
+    Index,
+    OfDelivery,
+    Ranked,
+)
 from imbi_worker.queue.inspection.job_filter import JobFilter
 from imbi_worker.queue.inspection.reader import Inspection
 from imbi_worker.queue.inspection.replies import text
@@ -27,6 +34,7 @@ from imbi_worker.queue.inspection.views import (
 )
 
 _CHUNK = 200
+_LARGE_CHUNK = 1_000
 # More deliveries than are kept.
 _DIGITS = 6
 
@@ -47,11 +55,11 @@ class Listing:
         indexes = self._indexes(wanted)
         first, place = _parse(cursor, indexes)
         found: list[JobView] = []
-        looked_at = 0
+        looked_at, count = 0, _CHUNK
         for nth in range(first, len(indexes)):
             index = indexes[nth]
             while True:
-                entries = await index.after(place, _CHUNK)
+                entries = await index.after(place, count)
                 for entry in entries:
                     place = entry.place
                     if entry.job is not None and wanted.matches(entry.job):
@@ -61,8 +69,10 @@ class Listing:
                 looked_at += len(entries)
                 if looked_at >= LOOKED_AT:
                     return await self._page(found, indexes[nth:], place, wanted)
-                if len(entries) < _CHUNK:
+                if len(entries) < count:
                     break
+                # Where little matches, fewer round trips.
+                count = _LARGE_CHUNK
             place = ""
         return Page(_once(found), None, 0, is_exact=True)
 
@@ -96,7 +106,7 @@ class Listing:
     def _indexes(self, wanted: JobFilter) -> list[Index]:
         inspection = self._inspection
         queue = Ranked(inspection, "queue", inspection.queue, reverse=False)
-        dead = Ranked(inspection, "dead", keys.DEAD, reverse=True)
+        dead = DeadLetters(inspection, wanted)
         if wanted.delivery is not None:
             return [OfDelivery(inspection, wanted.delivery)]
         match wanted.state:
