@@ -51,6 +51,8 @@ def test_why_names_the_retry_and_the_error_before_it(station: Station) -> None:
     """When, and after what."""
     job = retrying(station)
     assert why(station, job).startswith("waiting: until its retry at 20")
+    assert "after HTTP 503; and no worker is alive" in why(station, job)
+    station.beat()
     assert why(station, job).endswith("after HTTP 503")
 
 

@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 from station import Station
 
 from imbi_sdk.encryption import TokenEncryption
-from imbi_worker.graph import GraphAddress, Neo4jGraph, apply_schema
+from imbi_worker.graph import SCHEMA, GraphAddress, Neo4jGraph, apply_schema
 from imbi_worker.operations.doctor import _clock, pulse_findings
 from imbi_worker.queue.inspection import Inspection
 from imbi_worker.queue.inspection.health import RedisPulse
@@ -75,6 +75,31 @@ def test_a_secret_under_another_key_is_found(
     assert code == 1
     assert "pl-1" in found["canary Plugin"]["detail"]
     assert "IMBI_WORKER_OLD_ENCRYPTION_KEYS" in found["canary Plugin"]["hint"]
+
+
+def test_a_graph_without_a_schema_is_told_in_a_short_line(
+    everything: Station, graph_address: GraphAddress
+) -> None:
+    """Some tests before may have created it: what is missing is counted, or named if little."""
+
+    async def drop(_: object) -> None:
+        graph = Neo4jGraph.at(graph_address)
+
+        async def work(transaction: Any) -> None:
+            for one in SCHEMA:
+                kind = "CONSTRAINT" if one.unique else "INDEX"
+                await transaction.run(f"DROP {kind} {one.name} IF EXISTS")
+
+        try:
+            await graph.connection.write(work)
+        finally:
+            await graph.close()
+
+    everything.do(drop)
+    found = look(everything)[1]["graph schema"]
+    assert found["status"] == "warning"
+    assert found["detail"] == "missing: 4 constraints and 4 indexes"
+    assert "graph schema" in found["hint"]
 
 
 def test_workers_that_offer_different_plugins_are_named(everything: Station) -> None:

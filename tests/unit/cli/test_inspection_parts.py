@@ -52,6 +52,18 @@ DUE = {"state": "waiting", "handler": "github#sync"}
             "deferral",
             "deferred until 2026-01-01 12:01:00Z",
         ),
+        (
+            DUE | {"not_before": SOON, "error": "HTTP 503"},
+            {},
+            "retry",
+            "after HTTP 503; and no worker is alive: start one with `imbi-worker run`",
+        ),
+        (
+            DUE | {"handler": "jira#create", "not_before": SOON, "deferred_since": PAST},
+            {"fleet": GITHUB},
+            "deferral",
+            "12:01:00Z; and none of 2 live workers has the plugin jira: install it there",
+        ),
         (DUE, {}, "absent", "no worker is alive"),
         (
             DUE | {"handler": "jira#create", "unresolved": PAST},

@@ -9,16 +9,25 @@ from datetime import timedelta
 from typing import Final
 
 from imbi_sdk.registry import LoadResult
-from imbi_worker.graph import PLACES, Neo4jGraph, Neo4jSecrets, Place, missing_schema
+from imbi_worker.graph import (
+    PLACES,
+    Neo4jGraph,
+    Neo4jSecrets,
+    Place,
+    SchemaElement,
+    missing_schema,
+)
 from imbi_worker.operations.checks import Finding, Status
 from imbi_worker.operations.diagnosis import diagnose
 from imbi_worker.operations.errors import OperationError, operation_errors
 from imbi_worker.operations.rotation import KeyRing, key_ring
+from imbi_worker.operations.wording import counted
 from imbi_worker.queue.inspection import Inspection
 from imbi_worker.queue.inspection.health import RedisPulse, redis_pulse
 from imbi_worker.queue.inspection.views import WorkerView
 
 _CANARIES: Final = 20
+_FEW: Final = 2
 _SLOW: Final = timedelta(milliseconds=20)
 # Workers put jobs off by their own clock; leases go by Redis' alone.
 _SKEW: Final = timedelta(seconds=1)
@@ -51,8 +60,8 @@ async def schema_finding(graph: Neo4jGraph) -> Finding:
         return Finding(name, "warning", detail, "Run `imbi-worker graph schema`; it is safe.")
     if not missing:
         return Finding(name, "ok", "constraints and indexes are there")
-    detail = f"missing: {', '.join(str(one) for one in missing)}"
-    return Finding(name, "warning", detail, "Create them with `imbi-worker graph schema`.")
+    hint = "Create them with `imbi-worker graph schema`, which names each."
+    return Finding(name, "warning", f"missing: {_named(missing)}", hint)
 
 
 async def canary_findings(graph: Neo4jGraph) -> list[Finding]:
@@ -143,6 +152,18 @@ def _memory(pulse: RedisPulse) -> Finding:
     return Finding(name, "warning", detail, hint)
 
 
+def _named(missing: Sequence[SchemaElement]) -> str:
+    """A few by their names, more of them in figures."""
+    if len(missing) <= _FEW:
+        return ", ".join(str(one) for one in missing)
+    unique = sum(one.unique for one in missing)
+    kinds = (
+        (counted(unique, "constraint"), unique),
+        (counted(len(missing) - unique, "index", "indexes"), len(missing) - unique),
+    )
+    return " and ".join(text for text, count in kinds if count)
+
+
 def _mebibytes(size: int) -> str:
     return f"{size / 1024**2:,.0f} MiB"
 
@@ -167,7 +188,10 @@ def _skew(workers: Sequence[WorkerView]) -> Finding:
     anywhere = {slug for one in workers for slug in one.slugs}
     partly = sorted(anywhere - everywhere)
     if not partly:
-        return Finding(name, "ok", f"{len(workers)} workers offer the same {len(anywhere)} plugins")
+        offered = counted(len(anywhere), "plugin")
+        alone = f"the one live worker offers {offered}"
+        all_alike = f"{len(workers):,} workers offer the same {offered}"
+        return Finding(name, "ok", alone if len(workers) == 1 else all_alike)
     lacking = {slug: [one.id for one in workers if slug not in one.slugs] for slug in partly}
     detail = "; ".join(f"{slug} is not on {', '.join(ids[:3])}" for slug, ids in lacking.items())
     hint = "Normal during a rollout; else install the same packages everywhere."

@@ -30,9 +30,9 @@ def span(duration: timedelta | None) -> str:
     return f"{hours}h{minutes_left:02}m" if hours else f"{minutes}m{rest:02}s"
 
 
-def counted(count: int, noun: str) -> str:
-    """``1 job``, ``2 jobs``."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+def counted(count: int, noun: str, plural: str = "") -> str:
+    """``1 job``, ``2 jobs``; *plural* where an s is not enough."""
+    return f"{count:,} {noun if count == 1 else plural or f'{noun}s'}"
 
 
 def one_line(text: str) -> str:

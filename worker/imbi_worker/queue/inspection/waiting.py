@@ -100,38 +100,51 @@ def _waiting(job: str, job_hash: Mapping[str, str], around: Surroundings) -> Wai
     if hold is not None and not (is_later and hold.until and starts and hold.until < starts):
         return _held(hold)
     if is_later and starts is not None:
-        return _put_off(job_hash, starts)
+        return _put_off(job_hash, starts, around.fleet)
     return _due(job_hash, around)
 
 
-def _put_off(job_hash: Mapping[str, str], starts: datetime) -> Wait:
+def _put_off(job_hash: Mapping[str, str], starts: datetime, fleet: Fleet) -> Wait:
+    lacking = _lacking(_slug(job_hash), fleet)
+    # The moment comes, and nothing will happen at it.
+    alas = f"; and {lacking}" if lacking else ""
     error = " ".join(job_hash.get("error", "").split())
     if len(error) > _LONGEST_ERROR:
         error = f"{error[:_LONGEST_ERROR]}…"
     if job_hash.get("deferred_since"):
         reason = f" ({error})" if error else ""
-        return Wait("deferral", f"deferred until {_clock(starts)}{reason}", until=starts)
+        return Wait("deferral", f"deferred until {_clock(starts)}{reason}{alas}", until=starts)
     after = f" after {error}" if error else ""
-    return Wait("retry", f"until its retry at {_clock(starts)}{after}", until=starts)
+    return Wait("retry", f"until its retry at {_clock(starts)}{after}{alas}", until=starts)
 
 
 def _due(job_hash: Mapping[str, str], around: Surroundings) -> Wait:
-    slug = job_hash.get("handler", "").partition("#")[0]
-    fleet = around.fleet
-    if not fleet.size:
-        return Wait("absent", "no worker is alive: start one with `imbi-worker run`")
-    if slug not in fleet.slugs:
-        return Wait("plugin", _no_plugin(slug, when(job_hash.get("unresolved")), fleet.size))
+    lacking = _lacking(_slug(job_hash), around.fleet)
+    if lacking and not around.fleet.size:
+        return Wait("absent", lacking)
+    if lacking:
+        since = when(job_hash.get("unresolved"))
+        looked = f" (looked for since {_clock(since)})" if since is not None else ""
+        return Wait("plugin", f"{lacking}; dead after 10 minutes without it{looked}")
     if around.due is not None and around.due > around.now:
         text = f"not due before {_clock(around.due)} by Redis' clock: a worker has put it off"
         return Wait("clock", text, until=around.due)
     return Wait("worker", "due: the next free worker takes it")
 
 
-def _no_plugin(slug: str, since: datetime | None, workers: int) -> str:
-    who = "the one live worker has not" if workers == 1 else f"none of {workers:,} live workers has"
-    looked = f" (looked for since {_clock(since)})" if since is not None else ""
-    return f"{who} the plugin {slug}: install it there; dead after 10 minutes without it{looked}"
+def _lacking(slug: str, fleet: Fleet) -> str:
+    """What the live workers lack to run this plugin's jobs; nothing if one of them can."""
+    if not fleet.size:
+        return "no worker is alive: start one with `imbi-worker run`"
+    if slug in fleet.slugs:
+        return ""
+    one_has_not = "the one live worker has not"
+    who = one_has_not if fleet.size == 1 else f"none of {fleet.size:,} live workers has"
+    return f"{who} the plugin {slug}: install it there"
+
+
+def _slug(job_hash: Mapping[str, str]) -> str:
+    return job_hash.get("handler", "").partition("#")[0]
 
 
 def _running(job_hash: Mapping[str, str], around: Surroundings) -> Wait | None:
