@@ -9,6 +9,6 @@ __all__, __getattr__ = on_demand(
         "plugins": ("Neo4jGraph", "PluginSummary"),
         "schema": ("SCHEMA", "SchemaElement", "apply_schema", "missing_schema"),
         "secrets": ("Neo4jSecrets", "PLACES", "Place", "StoredSecret"),
-        "stores": ("OpenGraph", "UnknownStore", "find_adapter"),
+        "stores": ("Adapter", "OpenGraph", "UnknownStore", "find_adapter"),
     },
 )

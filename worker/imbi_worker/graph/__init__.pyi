@@ -20,6 +20,7 @@ from imbi_worker.graph.secrets import (
     StoredSecret,
 )
 from imbi_worker.graph.stores import (
+    Adapter,
     OpenGraph,
     UnknownStore,
     find_adapter,
@@ -28,6 +29,7 @@ from imbi_worker.graph.stores import (
 __all__ = [
     "PLACES",
     "SCHEMA",
+    "Adapter",
     "GraphAddress",
     "GraphLimits",
     "GraphMisconfigured",

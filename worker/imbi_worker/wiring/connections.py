@@ -1,5 +1,7 @@
 """Redis and the graph, as the settings name them; each connects when it is used."""
 
+import inspect
+
 from pydantic import SecretStr
 from redis.asyncio import Redis
 
@@ -42,8 +44,34 @@ def open_store(settings: Settings) -> "graph.OpenGraph":
     except graph.UnknownStore as error:
         raise SettingsError(f"IMBI_WORKER_GRAPH: {error}") from None
     login = (address.url, address.user, address.password, address.database)
-    # An adapter that knows no certificates has to be asked for none.
-    return adapter(*login, ca_file=address.ca_file) if address.ca_file else adapter(*login)
+    if address.ca_file is None:
+        # An adapter that knows no certificates has to be asked for none.
+        _refuse_unfit(adapter, settings.graph, *login)
+        return adapter(*login)
+    _refuse_unfit(adapter, settings.graph, *login, ca_file=address.ca_file)
+    return adapter(*login, ca_file=address.ca_file)
+
+
+def _refuse_unfit(adapter: "graph.Adapter", name: str, *login: object, **named: object) -> None:
+    """:raises SettingsError: *adapter* cannot be called with what the settings give it"""
+    try:
+        parameters = inspect.signature(adapter)
+    except (TypeError, ValueError):
+        # Written in C, it may not say; the call will.
+        return
+    try:
+        parameters.bind(*login, **named)
+    except TypeError as error:
+        if "ca_file" in named and "ca_file" not in parameters.parameters:
+            raise SettingsError(
+                f"NEO4J_CA_FILE: is set, and the graph adapter {name!r} takes no ca_file: leave the"
+                " setting out and name the authorities as that adapter wants it, or take a release"
+                " of it that knows ca_file"
+            ) from None
+        raise SettingsError(
+            f"IMBI_WORKER_GRAPH: the adapter {name!r} cannot be called with url, user, password"
+            f" and database ({error}): ask for a release of it that can"
+        ) from None
 
 
 def _graph_address(settings: Settings) -> "graph.GraphAddress":
