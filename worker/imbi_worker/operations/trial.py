@@ -19,6 +19,7 @@ from imbi_sdk.attempt import (
 from imbi_sdk.context import PluginContext
 from imbi_sdk.credentials import get_plugin_credentials
 from imbi_sdk.errors import PluginCredentialsMissing, PluginNotFoundError
+from imbi_sdk.graph import PluginRecord
 from imbi_sdk.handler import parse_handler
 from imbi_sdk.registry import RegistryEntry, find_action
 from imbi_sdk.testing import ActionRun, run_action
@@ -26,6 +27,7 @@ from imbi_sdk.webhook import ActionDescriptor
 from imbi_worker.graph import OpenGraph
 from imbi_worker.observability import masked_output
 from imbi_worker.operations.errors import InvalidInput, NotFound, Refused, operation_errors
+from imbi_worker.operations.wording import span
 
 Came: TypeAlias = Literal["succeeded", "skipped", "retry", "deferred", "dead", "ready"]
 
@@ -113,10 +115,30 @@ async def _credentials(
             raise Refused(f"{slug} needs the credentials {', '.join(needed)}.", hint)
         return {}
     with operation_errors():
+        record = await graph.plugin(trial.plugin_id)
+        if record is None:
+            hint = "See `imbi-worker credentials list`."
+            raise NotFound(f"The graph has no plugin {trial.plugin_id!r}.", hint)
+        _refuse_another(record, entry)
         try:
             return await get_plugin_credentials(graph, trial.plugin_id, entry)
         except PluginCredentialsMissing as error:
-            raise Refused(f"{error}.", "Set them with `imbi-worker credentials set`.") from None
+            hint = (
+                f"`imbi-worker credentials check {trial.plugin_id}` says what is wrong,"
+                " `imbi-worker credentials set` sets one."
+            )
+            raise Refused(f"{error}.", hint) from None
+
+
+def _refuse_another(record: PluginRecord, entry: RegistryEntry) -> None:
+    """A worker gives no plugin the credentials of another one, nor does this.
+
+    :raises Refused: the plugin id belongs to another plugin
+    """
+    slug = entry.manifest.slug
+    if record.plugin_slug != slug:
+        text = f"Plugin id {record.plugin_id!r} belongs to {record.plugin_slug!r}, not to {slug!r}."
+        raise Refused(text, "Pass one of its own, from `imbi-worker credentials list`.")
 
 
 def _report(done: ActionRun) -> TrialReport:
@@ -131,7 +153,7 @@ def _told(done: ActionRun) -> tuple[Came, str]:
         case Skipped(reason):
             return "skipped", reason
         case Retry(delay, error):
-            return "retry", f"{error}; a worker would try again after at most {delay}"
+            return "retry", f"{error}; a worker would try again within {span(delay)}"
         case Deferred(until, reason, _):
             return "deferred", f"{reason}; until {until:%Y-%m-%d %H:%M:%SZ}"
         case Dead(reason, error, _):
