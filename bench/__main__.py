@@ -179,6 +179,9 @@ ONCE: Final[Mapping[str, Callable[[Run], Awaitable[None]]]] = {
     "operate": Run.operate,
 }
 
+# These set the peers beside us; the others need none of their environments.
+COMPARED: Final = frozenset({*REPEATED, "footprint"})
+
 
 async def measure(effort: Effort, shapes: set[str]) -> Run:
     """Repetitions one after the other, each of all engines: a slow minute hits all alike."""
@@ -211,7 +214,8 @@ def main() -> None:
     shapes = set(options.only.split(",")) if options.only else known
     if unknown := shapes - known:
         parser.error(f"--only knows {', '.join(sorted(known))}, and not {', '.join(unknown)}")
-    prepare()
+    if shapes & COMPARED:
+        prepare()
     # As Ctrl-C does: the engines go with this process.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     before = os.getloadavg()
