@@ -32,6 +32,7 @@ class Batch:
     targets: Sequence[Target]
     plugin_ids: Mapping[str, str]
     traceparent: str | None = None
+    tracestate: str | None = None
     row: StoredRow | None = None
 
 
@@ -52,6 +53,7 @@ def jobs_of(batch: Batch) -> list[ActionJob]:
                 event_ref=digest,
                 delivery=delivery,
                 traceparent=batch.traceparent,
+                tracestate=batch.tracestate,
             )
             for target in batch.targets
             for rule, nth in numbered

@@ -2,9 +2,10 @@
 
 from typing import Annotated, Any, ClassVar, Final, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from imbi_sdk.handler import parse_handler
+from imbi_sdk.queue.tracestate import bounded
 
 WIRE_VERSION: Final = 1
 
@@ -83,6 +84,7 @@ class ActionJob(_OnWire):
     event: dict[str, Any] | None = Field(default=None, repr=False)
     delivery: str = ""
     traceparent: str | None = None
+    tracestate: Annotated[str | None, BeforeValidator(bounded)] = None
     sig: str | None = None
 
     @model_validator(mode="after")

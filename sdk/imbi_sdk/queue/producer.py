@@ -119,15 +119,16 @@ class ActionQueue:
         targets: Sequence[Target],
         plugin_ids: Mapping[str, str] | None = None,
         traceparent: str | None = None,
+        tracestate: str | None = None,
         nonce: str | None = None,
     ) -> Enqueued:
         """One job for every rule and target, in rule order, each accepted or told why not.
 
         *plugin_ids* maps plugin slugs to plugin ids in the graph; a plugin without an
         entry runs without credentials. *traceparent* is the caller's trace, where it is not
-        the current one of OpenTelemetry. The whole delivery is one call of Redis; more
-        than 1,000 jobs go in calls of 1,000 that succeed or fail one by one, and a
-        repeat with the same *nonce* completes what an earlier try began.
+        the current one of OpenTelemetry, and *tracestate* goes with it. The whole delivery
+        is one call of Redis; more than 1,000 jobs go in calls of 1,000 that succeed or fail
+        one by one, and a repeat with the same *nonce* completes what an earlier try began.
 
         :raises InvalidDelivery: nothing was enqueued; names the place
         :raises QueueUnavailable: Redis is away or full; safe to repeat with *nonce*
@@ -142,6 +143,7 @@ class ActionQueue:
                 targets=targets,
                 plugin_ids=plugin_ids or {},
                 traceparent=traceparent,
+                tracestate=tracestate,
             )
             return await self._enqueue(batch, nonce)
 
@@ -206,9 +208,10 @@ class ActionQueue:
 
     async def _enqueue(self, batch: Batch, nonce: str | None) -> Enqueued:
         check_delivery(batch.delivery)
-        traceparent, server = batch.traceparent, self._server
-        with sending(self._queue, batch.delivery, traceparent=traceparent, server=server) as sent:
-            jobs = jobs_of(replace(batch, traceparent=sent.traceparent))
+        given = (batch.traceparent, batch.tracestate)
+        with sending(self._queue, batch.delivery, given=given, server=self._server) as sent:
+            carried = replace(batch, traceparent=sent.traceparent, tracestate=sent.tracestate)
+            jobs = jobs_of(carried)
             sent.tell({BATCH: len(jobs)})
             enqueued = await self._send(batch, jobs, nonce)
         if self._counter is not None:

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from importlib import import_module
 from typing import Any, Final
 
+from imbi_sdk.queue.tracestate import bounded
+
 SYSTEM: Final = "messaging.system"
 OPERATION_NAME: Final = "messaging.operation.name"
 OPERATION_TYPE: Final = "messaging.operation.type"
@@ -68,21 +70,35 @@ def server_of(redis: Any) -> dict[str, str | int]:
     return {SERVER: str(given["host"]), PORT: int(given.get("port", _REDIS_PORT))}
 
 
+def carrier_of(traceparent: str | None, tracestate: str | None) -> dict[str, str]:
+    """What a propagator reads; a tracestate that is malformed, or alone, is left out."""
+    if not traceparent:
+        return {}
+    state = bounded(tracestate)
+    return {"traceparent": traceparent} | ({"tracestate": state} if state else {})
+
+
 @contextmanager
 def sending(
-    queue: str, delivery: str, *, traceparent: str | None, server: Mapping[str, str | int]
+    queue: str,
+    delivery: str,
+    *,
+    given: tuple[str | None, str | None],
+    server: Mapping[str, str | int],
 ) -> Generator["Sending"]:
-    """The span ``send <queue>`` around an enqueue; *traceparent* is its parent, if given.
+    """The span ``send <queue>`` around an enqueue, within what is *given*, or the current span.
 
-    Otherwise the current span is. Texts of errors are not recorded: they may quote a config.
+    *given* is a traceparent and its tracestate. Texts of errors are not recorded: they may quote
+    a config.
     """
+    traceparent, tracestate = given
     if _TRACE is None or _FORMAT is None:
-        yield Sending(None, traceparent)
+        yield Sending(None, traceparent, bounded(tracestate) if traceparent else None)
         return
     propagator = _FORMAT.TraceContextTextMapPropagator()
     # What is no text is refused by the job's own check, in better words.
     is_text = isinstance(traceparent, str)
-    parent = propagator.extract({"traceparent": traceparent}) if is_text else None
+    parent = propagator.extract(carrier_of(traceparent, tracestate)) if is_text else None
     with _TRACE.get_tracer("imbi_sdk").start_as_current_span(
         f"send {queue}",
         context=parent,
@@ -94,7 +110,9 @@ def sending(
         carrier: dict[str, str] = {}
         propagator.inject(carrier)
         try:
-            yield Sending(span, carrier.get("traceparent", traceparent))
+            if "traceparent" not in carrier:
+                carrier = carrier_of(traceparent, tracestate)
+            yield Sending(span, carrier.get("traceparent"), bounded(carrier.get("tracestate")))
         except Exception as error:
             span.set_attribute(ERROR_TYPE, type(error).__name__)
             span.set_status(_TRACE.StatusCode.ERROR)
@@ -102,11 +120,12 @@ def sending(
 
 
 class Sending:
-    """A send under way. Jobs carry *traceparent*; without anybody's trace it is None."""
+    """A send under way. Jobs carry *traceparent* and *tracestate*; None without anybody's trace."""
 
-    def __init__(self, span: Any, traceparent: str | None) -> None:
+    def __init__(self, span: Any, traceparent: str | None, tracestate: str | None) -> None:
         self._span = span
         self.traceparent = traceparent
+        self.tracestate = tracestate
 
     def tell(self, told: Mapping[str, str | int]) -> None:
         """Add attributes to the span, if there is one."""

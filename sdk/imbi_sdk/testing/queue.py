@@ -42,6 +42,7 @@ class DeliveryQueue(Protocol):
         targets: Sequence[Target],
         plugin_ids: Mapping[str, str] | None = None,
         traceparent: str | None = None,
+        tracestate: str | None = None,
         nonce: str | None = None,
     ) -> Enqueued:
         """As `ActionQueue.enqueue_delivery`."""
@@ -69,6 +70,7 @@ class FakeQueue:
         targets: Sequence[Target],
         plugin_ids: Mapping[str, str] | None = None,
         traceparent: str | None = None,
+        tracestate: str | None = None,
         nonce: str | None = None,
     ) -> Enqueued:
         """As `ActionQueue.enqueue_delivery`."""
@@ -80,6 +82,7 @@ class FakeQueue:
             targets=targets,
             plugin_ids=plugin_ids,
             traceparent=traceparent,
+            tracestate=tracestate,
             nonce=nonce,
         )
 

@@ -29,6 +29,7 @@ def a_k(**changes: Any) -> dict[str, Any]:
         "event_ref": "0" * 64,
         "delivery": "d-1",
         "traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+        "tracestate": "rojo=00f067aa0ba902b7",
     }
     return {name: value for name, value in {**k, **changes}.items() if value is not ...}
 

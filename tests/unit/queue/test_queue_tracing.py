@@ -72,6 +72,26 @@ async def test_without_a_tracer_a_job_carries_what_its_caller_gave() -> None:
     assert [job.traceparent for job in queue.jobs] == [None, None, GIVEN, GIVEN]
 
 
+STATE = "rojo=00f067aa0ba902b7,congo=t61rcWkgMzE"
+
+
+@pytest.mark.parametrize("is_traced", [False, True])
+async def test_a_tracestate_goes_with_its_traceparent(
+    is_traced: bool,  # noqa: FBT001 - with and without a tracer
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """With a tracer or without; alone it is nothing, and a malformed one is dropped."""
+    if is_traced:
+        Spans(monkeypatch)
+    queue = FakeQueue()
+    for nth, given in enumerate([(GIVEN, STATE), (GIVEN, "not a state"), (None, STATE)]):
+        traceparent, tracestate = given
+        options = {"traceparent": traceparent, "tracestate": tracestate}
+        await enqueue(queue, "github#sync", delivery=f"d-{nth}", **options)
+    carried = {job.delivery: job.tracestate for job in queue.jobs}
+    assert carried == {"d-0": STATE, "d-1": None, "d-2": None}
+
+
 async def test_a_delivery_that_is_refused_is_an_error_without_its_text(
     spans: Spans, canary: str
 ) -> None:

@@ -54,7 +54,8 @@ class AttemptTraces:
         """
         sender, links = contexts.Context(), []
         if attempt.job.traceparent:
-            sender = self._format.extract({"traceparent": attempt.job.traceparent}, sender)
+            carrier = tracing.carrier_of(attempt.job.traceparent, attempt.job.tracestate)
+            sender = self._format.extract(carrier, sender)
             sent = get_current_span(sender).get_span_context()
             links = [Link(sent)] if sent.is_valid else []
         span = self._tracer.start_span(
