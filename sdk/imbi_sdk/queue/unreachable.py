@@ -19,6 +19,6 @@ def reason(error: BaseException, *, ca_setting: str = "ssl_ca_certs of the clien
             return f"it refuses the login: {one}"
         if isinstance(one, socket.gaierror):
             return "no such host"
-        if isinstance(one, OSError) and one.errno in errno.errorcode:
+        if isinstance(one, OSError) and one.errno is not None and one.errno in errno.errorcode:
             return os.strerror(one.errno).lower()
     return type(error).__name__

@@ -14,7 +14,7 @@ from imbi_sdk.queue.unreachable import reason
 async def told(client: Redis) -> str:
     async with client:
         with pytest.raises(RedisConnectionError) as failed:
-            await client.execute_command("PING")
+            await client.ping()
     return reason(failed.value)
 
 

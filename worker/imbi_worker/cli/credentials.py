@@ -58,7 +58,7 @@ def check(
     *,
     as_json: Json = False,
 ) -> None:
-    """Check that workers can use what is stored: which key opens it, and what it lacks."""
+    """Check that workers can use what is stored: its key, and what it lacks."""
     output = Output(as_json=as_json)
 
     async def work(session: Session) -> int:

@@ -110,7 +110,7 @@ NOUNS: Final[Mapping[str, tuple[str, Mapping[str, str]]]] = {
         "Set and rotate credentials in the graph; their values are never shown.",
         {
             "list": "List the fields of each configured plugin, and whether they are set.",
-            "check": "Check that workers can use what is stored: key by key, field by field.",
+            "check": "Check that workers can use what is stored: its key, and what it lacks.",
             "set": "Set one credential: from a file, from stdin, or typed at a silent prompt.",
             "rotate": "Encrypt anew, under the one new key, every secret still under an old one.",
         },
