@@ -87,7 +87,7 @@ def test_a_graph_without_a_schema_is_told_in_a_short_line(
 
         async def work(transaction: Any) -> None:
             for one in SCHEMA:
-                kind = "CONSTRAINT" if one.unique else "INDEX"
+                kind = "CONSTRAINT" if one.is_unique else "INDEX"
                 await transaction.run(f"DROP {kind} {one.name} IF EXISTS")
 
         try:

@@ -156,7 +156,7 @@ def _named(missing: Sequence[SchemaElement]) -> str:
     """A few by their names, more of them in figures."""
     if len(missing) <= _FEW:
         return ", ".join(str(one) for one in missing)
-    unique = sum(one.unique for one in missing)
+    unique = sum(one.is_unique for one in missing)
     kinds = (
         (counted(unique, "constraint"), unique),
         (counted(len(missing) - unique, "index", "indexes"), len(missing) - unique),

@@ -20,13 +20,17 @@ _GAP: Final = "  "
 
 def columns(headers: Sequence[str], rows: Sequence[Sequence[Text]], *, width: int) -> Table | None:
     """A table without lines; None where *width* is too little to read it."""
-    first, *others = zip(map(Text, headers), *rows, strict=True)
-    needed = [_whole(first), *(_needed(column) for column in others)]
-    if sum(needed) + len(_GAP) * (len(needed) - 1) > width:
+    found = list(zip(map(Text, headers), *rows, strict=True))
+    whole = [max(cell_len(cell.plain) for cell in column) for column in found]
+    # No name in a first column is cut or folded.
+    needed = [whole[0], *(_needed(column) for column in found[1:])]
+    room = width - len(_GAP) * (len(needed) - 1)
+    if sum(needed) > room:
         return None
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for header, least in zip(headers, needed, strict=True):
-        table.add_column(header, overflow="fold", min_width=least)
+    # Left to itself rich takes from the widest column, and cuts its words.
+    for header, fitting in zip(headers, _fitting(whole, needed, room), strict=True):
+        table.add_column(header, overflow="fold", width=fitting)
     for row in rows:
         table.add_row(*row)
     return table
@@ -50,8 +54,11 @@ def fact(name: str, value: Text, *, width: int) -> Iterator[Text]:
     """
     title = f"{name}{_GAP}"
     beside = width - cell_len(title)
+    if cell_len(value.plain) <= beside:
+        yield Text.assemble((title, "bold"), value)
+        return
     longest = max((cell_len(word) for word in value.plain.split()), default=0)
-    is_beside = cell_len(value.plain) <= beside or max(longest, _READABLE) <= beside
+    is_beside = max(longest, _READABLE) <= beside
     indent = width - beside if is_beside else len(_GAP)
     if not is_beside:
         yield Text(name.rstrip(), style="bold")
@@ -61,9 +68,18 @@ def fact(name: str, value: Text, *, width: int) -> Iterator[Text]:
         yield Text.assemble((title, "bold") if is_first else " " * indent, line)
 
 
-def _whole(column: Iterable[Text]) -> int:
-    """What a column of names needs, for none of them to be cut or folded."""
-    return min(max(cell_len(cell.plain) for cell in column), _LONGEST_WORD)
+def _fitting(whole: Sequence[int], needed: Sequence[int], room: int) -> Sequence[int]:
+    """Widths that fill *room* at most: what is too much goes from each as far as it can spare."""
+    spare = [most - least for most, least in zip(whole, needed, strict=True)]
+    excess = max(0, sum(whole) - room)
+    widths: list[int] = []
+    for nth, (most, one) in enumerate(zip(whole, spare, strict=True)):
+        # Of what the columns from here on can spare, this one's share; the last has the rest.
+        left = sum(spare[nth:])
+        share = -(-excess * one // left) if left else 0
+        excess -= share
+        widths.append(most - share)
+    return widths
 
 
 def _needed(column: Iterable[Text]) -> int:
