@@ -104,7 +104,7 @@ async def run_many(room: Room, count: int, first: int) -> None:
     await until(is_empty, within=300)
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(scaled(1_800, 600))
 async def test_a_hundred_thousand_jobs_leave_nothing_for_ever(room: Room) -> None:
     """Every key is one of the table's, with its type; what may stay has not grown."""
     half = scaled(50_000, 3_000)
