@@ -28,6 +28,7 @@ PATIENCE = timedelta(minutes=30)
 SLUGS = ("github", "sonar", "pagerduty")
 MINUTE = 60_000
 ACTOR = "ann@example.org"
+_CLAIM = load_script("claim", SCRIPTS)
 MANDATE = Mandate(ACTOR, "maintenance")
 # Below it a score or a field is no moment.
 _EARLIEST = 1_000_000_000_000
@@ -118,6 +119,15 @@ class Desk:
         """The claim before, once more, as after a lost reply."""
         self.claimer(worker)._number -= 1
         return await self.claim(worker)
+
+    def claim_arguments(self, worker: str = "w1") -> list[Any]:
+        """A call of the script as *worker* would make it now, to be carried out later."""
+        request = Request(100, 1_000_000, takes_any=True, spares_expired=False, graph_answers=True)
+        return self.claimer(worker)._arguments(request)
+
+    async def claim_late(self, arguments: Sequence[Any]) -> Any:
+        """The script's reply."""
+        return await _CLAIM(self.redis, [keys.QUEUE], arguments)
 
     async def claim_one(self, worker: str = "w1", **options: Any) -> ClaimedJob:
         (job,) = (await self.claim(worker, **options)).jobs

@@ -293,6 +293,27 @@ async def test_a_claim_repeated_with_its_number_returns_the_same_jobs(desk: Desk
     assert {job.attempts for job in again.jobs} == {0}
 
 
+async def test_a_call_that_comes_after_a_later_claim_leases_nothing(desk: Desk) -> None:
+    """It was given up, and nobody would renew what it leased."""
+    late = desk.claim_arguments("w1")
+    assert await desk.claimed_ids("w1") == []
+    later = await desk.job(delivery="d1", projects=["p-1"])
+    assert await desk.claimed_ids("w1") == [later]
+    latest = await desk.job(delivery="d2", projects=["p-2"])
+    assert (await desk.claim_late(late))[3] == []
+    assert await desk.claimed_ids("w2") == [latest]
+
+
+async def test_a_call_that_comes_after_its_repeat_leases_nothing(desk: Desk) -> None:
+    """Not even where the repeat found nothing to claim."""
+    late = desk.claim_arguments("w1")
+    desk.claimer("w1")._has_failed = True
+    assert await desk.claimed_ids("w1") == []
+    job = await desk.job()
+    assert (await desk.claim_late(late))[3] == []
+    assert await desk.claimed_ids("w2") == [job]
+
+
 async def test_a_repeated_claim_renews_and_leaves_out_what_ended(desk: Desk) -> None:
     """Its leases begin anew; a job that another worker has claimed since is not in it."""
     first, second = await desk.jobs(2)

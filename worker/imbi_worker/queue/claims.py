@@ -101,6 +101,7 @@ class Claimer:
         self._lease_ms = int(lease / timedelta(milliseconds=1))
         self._slugs = f" {' '.join(slugs)} "
         self._number = 1
+        self._has_failed = False
         # Redis' time (ms) at the last reply, and our own (seconds) when it came.
         self._clocks: tuple[int, float] | None = None
 
@@ -110,11 +111,13 @@ class Claimer:
         :raises redis.exceptions.RedisError: nothing is known to be claimed; call again
         """
         arguments = self._arguments(request)
+        self._has_failed = True
         if wait:
             reply = await run_when_woken(self._redis, _CLAIM, arguments, wait, queue=self._queue)
         else:
             reply = await _CLAIM(self._redis, [self._queue], arguments)
         self._number += 1
+        self._has_failed = False
         self._clocks = int(reply[0]), time.monotonic()
         return _parse(reply)
 
@@ -133,6 +136,7 @@ class Claimer:
             self._slugs,
             self._redis_time(),
             int(request.passes_on),
+            int(self._has_failed),
         ]
 
     def _redis_time(self) -> int | str:

@@ -8,7 +8,8 @@
 --        8 lease (ms), 9 '1' while the graph answers, 10 wire version the worker knows,
 --        11 its plugin slugs, separated and surrounded by spaces, 12 Redis' time (ms) as
 --        the worker took it to be when it asked, or '', 13 '1' to wake another worker for due
---        jobs that are left ('0': this one comes back for them at once)
+--        jobs that are left ('0': this one comes back for them at once), 14 '1' when a call of
+--        this number has failed
 -- Reply  { now, next due moment, 'more' | 'bytes' | '' when due jobs were left,
 --          jobs: { id, token, body, event key, facts } ..., flat; the facts are 'enqueued
 --                  run due' and, of a job with a past, ' name=value' for each figure of it;
@@ -18,13 +19,13 @@
 --          running jobs whose cancel was asked for }
 --
 -- Guarantees: a claim repeated with its number returns the same jobs, so a lost
--- reply loses none. Every due id that cannot run here leaves the due range: it is
--- looked at once for each reason and hides no other. A job with two crashes behind it comes
--- alone, so that no other is held up beside it. A call that lay about while Redis
--- stood still spares expired leases, too: their holders could not renew. A stock abort()
--- that sets a score back makes nothing run early: the score is an index, the hash
--- decides. A hash that lacks a field stops no claim: an error here would stop every
--- worker. Works while Redis is full: only jobs that run free memory.
+-- reply loses none; a call that was given up and comes late leases nothing. Every due id
+-- that cannot run here leaves the due range: it is looked at once for each reason and hides
+-- no other. A job with two crashes behind it comes alone, so that no other is held up beside
+-- it. A call that lay about while Redis stood still spares expired leases, too: their holders
+-- could not renew. A stock abort() that sets a score back makes nothing run early: the score
+-- is an index, the hash decides. A hash that lacks a field stops no claim: an error here would
+-- stop every worker. Works while Redis is full: only jobs that run free memory.
 --@include layout
 --@include lanes
 --@include deliveries
@@ -41,6 +42,7 @@ local now = now_ms()
 local worker, number, wanted, bytes_wanted = next_arg(), next_arg(), tonumber(next_arg()), tonumber(next_arg())
 local takes_any, spares, lease, graph_answers = next_arg() == '1', next_arg() == '1', tonumber(next_arg()), next_arg() == '1'
 local version, slugs, asked, passes_on = tonumber(next_arg()), next_arg(), tonumber(next_arg()), next_arg() == '1'
+local is_repeat = next_arg() == '1'
 spares = spares or (asked ~= nil and now - asked > lease / 3)
 
 local LOOKED_AT = 1000
@@ -86,6 +88,8 @@ if last[1] == number then
             hand_out(id, h, token, redis.call('GET', BODY .. id) or '', int(now))
         end
     end
+    return { int(now), int(now), 'more', jobs, events, strangers, {} }
+elseif (tonumber(last[1]) or 0) > tonumber(number) then
     return { int(now), int(now), 'more', jobs, events, strangers, {} }
 end
 
@@ -282,8 +286,9 @@ while taken < wanted and left == '' and looked_at < LOOKED_AT do
 end
 
 flush(now)
--- One that wants nothing closes its number: an earlier call that lies about claims nothing either.
-if #claimed > 0 or wanted == 0 then
+-- A repeat, and one that wants nothing, close their number in any case: an earlier call of it may
+-- yet lie about, and claims nothing then either.
+if #claimed > 0 or wanted == 0 or is_repeat then
     redis.call('HSET', worker_key, 'claim', number, 'claimed', cjson.encode(claimed))
     redis.call('PEXPIRE', worker_key, 60000)
 end
