@@ -86,6 +86,7 @@ CASES: Final[Mapping[str, Sequence[Sequence[str]]]] = {
         ),
     ],
     "credentials list": [()],
+    "credentials check": [(), ("p-leaky",)],
     "credentials set": [("p-leaky", "api_token", "--from-file", "{token}")],
     "credentials rotate": [("--dry-run",), ("--yes",)],
     "config show": [()],
