@@ -103,18 +103,17 @@ CELL = st.text(alphabet="ab 日\u0301é,.-", max_size=24)
 PLAIN = st.lists(st.tuples(CELL, CELL, CELL), min_size=1, max_size=4)
 
 
-@given(PLAIN, st.lists(CELL).map("\n".join))
+@given(PLAIN)
 def test_a_pipe_gets_what_a_terminal_without_an_edge_shows(
-    rows: list[tuple[str, ...]], text: str
+    rows: list[tuple[str, ...]],
 ) -> None:
-    """The same lines, whether rich draws them or not: tables, facts, prose, headings."""
+    """The same lines, whether rich draws them or not: tables, facts, headings."""
     drawn, written = io.StringIO(), io.StringIO()
     console = Console(file=drawn, width=100_000, color_system=None, highlight=False)
     for one in (Canvas(console), Sheet(written)):
         one.heading("Rows")
         one.table(("ID", "WHY", "日"), rows)
         one.facts([("name", rows[0][0]), ("more", rows[0][1])])
-        one.prose(text)
         one.clear()
     assert written.getvalue().splitlines() == drawn.getvalue().splitlines()
 

@@ -81,7 +81,7 @@ class Output:
 
     def prose(self, text: str) -> None:
         """A sentence of data, wrapped between its words."""
-        self._canvas.prose(cleaned(text))
+        print(_wrapped(cleaned(text), self._out), file=self._out, flush=True)
 
     def heading(self, text: str) -> None:
         self._canvas.heading(text)
@@ -127,8 +127,7 @@ class Output:
 
     @cached_property
     def _canvas(self) -> "drawing.Canvas | drawing.Sheet":
-        has_colours = self._out.isatty() or bool(os.environ.get("FORCE_COLOR"))
-        return drawing.Canvas.on(self._out) if has_colours else drawing.Sheet(self._out)
+        return (drawing.Canvas.on if _has_colours(self._out) else drawing.Sheet)(self._out)
 
     def _cell(self, value: Cell) -> str:
         if isinstance(value, datetime):
@@ -138,15 +137,26 @@ class Output:
 
 def _wrapped(text: str, stream: TextIO) -> str:
     """*text* with its longer lines broken between words where *stream* is a terminal."""
-    try:
-        width = os.get_terminal_size(stream.fileno()).columns
-    except (OSError, ValueError):
-        return text
-    # A terminal that does not know its width says 0.
+    width = _width(stream)
     lines = [
         _broken(line, width) if width and len(line) > width else line for line in text.split("\n")
     ]
     return "\n".join(lines)
+
+
+def _width(stream: TextIO) -> int:
+    """The columns of a terminal, as rich counts them; 0 for a pipe and one that does not know."""
+    columns = os.environ.get("COLUMNS", "")
+    if columns.isdecimal() and _has_colours(stream):
+        return int(columns)
+    try:
+        return os.get_terminal_size(stream.fileno()).columns
+    except (OSError, ValueError):
+        return 0
+
+
+def _has_colours(stream: TextIO) -> bool:
+    return stream.isatty() or bool(os.environ.get("FORCE_COLOR"))
 
 
 def _broken(line: str, width: int) -> str:

@@ -1,7 +1,6 @@
 """Dead letters, looked at."""
 
 from dataclasses import replace
-from typing import assert_never
 
 from imbi_worker.operations.errors import (
     InvalidInput,
@@ -10,7 +9,6 @@ from imbi_worker.operations.errors import (
     cursor_errors,
     operation_errors,
 )
-from imbi_worker.queue.dead_letters import Discarded
 from imbi_worker.queue.inspection import Inspection
 from imbi_worker.queue.inspection.deaths import deaths
 from imbi_worker.queue.inspection.job_filter import JobFilter
@@ -19,7 +17,7 @@ from imbi_worker.queue.inspection.views import DeadLetterView, Page, State
 
 # One command's worth; the janitor keeps 10,000 of them.
 MOST = 100_000
-_NO_LETTER = "See `imbi-worker dead list`; dead letters are kept for 30 days."
+NO_LETTER = "See `imbi-worker dead list`; dead letters are kept for 30 days."
 
 
 async def list_dead(
@@ -50,7 +48,7 @@ async def dead_letter(inspection: Inspection, job: str) -> DeadLetterView:
         raise Refused(
             f"Job {job} is {views[job].state}, not dead.", f"See `imbi-worker jobs show {job}`."
         )
-    raise NotFound(f"There is no dead letter {job!r}.", _NO_LETTER)
+    raise NotFound(f"There is no dead letter {job!r}.", NO_LETTER)
 
 
 async def all_matching(inspection: Inspection, wanted: JobFilter) -> list[str]:
@@ -66,24 +64,6 @@ async def all_matching(inspection: Inspection, wanted: JobFilter) -> list[str]:
             if len(found) >= MOST:
                 break
     return found[:MOST]
-
-
-def refuse_undiscardable(one: Discarded) -> None:
-    """Of a single dead letter that was named.
-
-    :raises NotFound: there is no such job
-    :raises Refused: it is not dead
-    """
-    match one.result:
-        case "discarded":
-            return
-        case "missing":
-            raise NotFound(f"There is no dead letter {one.job!r}.", _NO_LETTER)
-        case "not dead":
-            hint = f"See `imbi-worker jobs why {one.job}`."
-            raise Refused(f"Job {one.job} is {one.detail}, not dead.", hint)
-        case _:
-            assert_never(one.result)
 
 
 def refuse_another_state(wanted: JobFilter) -> None:

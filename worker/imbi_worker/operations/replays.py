@@ -6,7 +6,7 @@ would only die again because today's config model refuses its config.
 
 from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, assert_never
 
 import imbi_sdk
 from imbi_sdk import attempt
@@ -14,7 +14,8 @@ from imbi_sdk.errors import PluginNotFoundError
 from imbi_sdk.handler import parse_handler
 from imbi_sdk.queue import RuleOnWire, Signer, WireError
 from imbi_sdk.queue.wire import Body, decode, encode
-from imbi_worker.operations.errors import Refused, operation_errors
+from imbi_worker.operations.dead_letters import NO_LETTER
+from imbi_worker.operations.errors import NotFound, Refused, operation_errors
 from imbi_worker.queue.control import AT_ONCE, Mandate
 from imbi_worker.queue.dead_letters import Discarded, ReplayResult, discard, replay
 from imbi_worker.queue.inspection import Inspection
@@ -217,3 +218,21 @@ def _is_vouched_for(body: Body, config: NewConfig) -> bool:
     if body.job.sig is None:
         return config.accepts_unsigned
     return config.signer is not None and body.is_signed_by(config.signer)
+
+
+def refuse_undiscardable(one: Discarded) -> None:
+    """Of a single dead letter that was named.
+
+    :raises NotFound: there is no such job
+    :raises Refused: it is not dead
+    """
+    match one.result:
+        case "discarded":
+            return
+        case "missing":
+            raise NotFound(f"There is no dead letter {one.job!r}.", NO_LETTER)
+        case "not dead":
+            hint = f"See `imbi-worker jobs why {one.job}`."
+            raise Refused(f"Job {one.job} is {one.detail}, not dead.", hint)
+        case _:
+            assert_never(one.result)

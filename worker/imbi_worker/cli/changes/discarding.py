@@ -11,10 +11,9 @@ from imbi_worker.cli.changes.pace import progress_bar
 from imbi_worker.cli.output import FAILED, OK, Output, counted
 from imbi_worker.cli.questions import agrees
 from imbi_worker.cli.session import Session, actor, execute, perform
-from imbi_worker.operations.dead_letters import refuse_undiscardable
 from imbi_worker.operations.errors import OperationError
 from imbi_worker.operations.holding import mandate
-from imbi_worker.operations.replays import discard_all
+from imbi_worker.operations.replays import discard_all, refuse_undiscardable
 from imbi_worker.queue.dead_letters import Discarded
 
 _HEADERS = ("ID", "RESULT", "DETAIL")

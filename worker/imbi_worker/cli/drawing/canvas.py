@@ -62,9 +62,6 @@ class Canvas:
             for line in lines:
                 self._print(line)
 
-    def prose(self, text: str) -> None:
-        self._whole(Text(text))
-
     def heading(self, text: str) -> None:
         self._print(Text(f"\n{text}", style="bold"))
 

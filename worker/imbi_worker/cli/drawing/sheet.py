@@ -31,10 +31,6 @@ class Sheet:
         for name, value in pairs:
             self._line(f"{name:<{width}}  {value.expandtabs()}")
 
-    def prose(self, text: str) -> None:
-        for line in _lines(text):
-            self._line(line.rstrip())
-
     def heading(self, text: str) -> None:
         self._line(f"\n{text}")
 
