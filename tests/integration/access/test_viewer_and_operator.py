@@ -50,7 +50,13 @@ ELSEWHERE = {
     *("dead import", "bench"),
     *("run", "demo", "dashboard", "doctor", "enqueue", "plugins list", "plugins show"),
     *("plugins schema", "plugins doctor", "plugins new", "actions run", "config show"),
-    *("config schema", "credentials list", "credentials set", "credentials rotate"),
+    *(
+        "config schema",
+        "credentials check",
+        "credentials list",
+        "credentials set",
+        "credentials rotate",
+    ),
     *("tokens new", "graph schema"),
 }
 
