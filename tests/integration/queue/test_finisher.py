@@ -114,6 +114,28 @@ async def test_less_than_a_whole_call_waits_for_the_answer_of_the_first(desk: De
     assert len(work.answers) == WHOLE + 1
 
 
+async def test_near_redis_one_call_is_on_its_way_at_a_time(desk: Desk) -> None:
+    """Two would only divide what one of them carries."""
+    early, first, *others = await claimed(desk, WHOLE + 3)
+    async with writing(desk.redis) as work:
+
+        async def has_been_quick() -> bool:
+            work.add([early])  # after its first end it is lost, and as quick
+            await work.finisher.drained()
+            return work.finisher._shortest < 0.001
+
+        await until(has_been_quick)
+        await keep_calls(desk)
+        work.add([first])
+        await until(lambda: work.sent == [[first.id]])
+        work.add(others)
+        assert work.finisher._next_batch() == ()
+        await let_go(desk)
+        await asyncio.wait_for(work.finisher.drained(), 30)
+        assert work.unwritten == []
+    assert {await desk.state(job.id) for job in (first, *others)} == {"succeeded"}
+
+
 async def test_two_endings_of_one_job_are_never_on_their_way_at_once(desk: Desk) -> None:
     """Calls may be carried out in any order; the job's own order stands."""
     first, *others = await claimed(desk, WHOLE + 1)

@@ -182,7 +182,7 @@ class Settings(BaseSettings):
         description="the commit that runs here, for the metrics; the image sets it",
     )
     event_loop: Literal["asyncio", "uvloop"] = Field(
-        "asyncio", description="uvloop needs `imbi-worker[uvloop]`, and takes less of a processor"
+        "asyncio", description="asyncio, or uvloop with `imbi-worker[uvloop]`"
     )
     stall: Duration = Field(
         timedelta(seconds=30), description="a worker whose loop stands still so long is not alive"
