@@ -78,8 +78,9 @@ local TO_CLAIM = { 'state', 'not_before', 'headed', 'handler', 'plugin', 'v', 'd
     'run', 'started', 'held_ms', 'pass', 'unresolved' }
 
 local last = redis.call('HMGET', worker_key, 'claim', 'claimed')
-if last[1] == number then
-    local same = cjson.decode(last[2] or '[]')
+if (tonumber(last[1]) or 0) >= tonumber(number) then
+    -- A number below it is closed: nothing of it is leased any more.
+    local same = last[1] == number and cjson.decode(last[2] or '[]') or {}
     for index = 1, #same, 2 do
         local id, token = same[index], same[index + 1]
         local h = read_job(id, TO_CLAIM)
@@ -88,8 +89,6 @@ if last[1] == number then
             hand_out(id, h, token, redis.call('GET', BODY .. id) or '', int(now))
         end
     end
-    return { int(now), int(now), 'more', jobs, events, strangers, {} }
-elseif (tonumber(last[1]) or 0) > tonumber(number) then
     return { int(now), int(now), 'more', jobs, events, strangers, {} }
 end
 
