@@ -50,6 +50,22 @@ def test_the_version_is_data(station: Station) -> None:
     assert set(json.loads(run("--version", "--json").stdout)) == {"version"}
 
 
+def test_colours_in_a_pipe_wrap_no_sentence(
+    station: Station, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pipe has no edge, whatever the shell says of its terminal."""
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "20")
+    assert run("jobs", "why", "nope").stderr.startswith("imbi-worker: There is no job 'nope'.\n")
+
+
+def carried_out(program: str) -> subprocess.CompletedProcess[str]:
+    """A program of these tests, in a Python of its own that has imported nothing yet."""
+    return subprocess.run(  # noqa: S603 - our own program
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60
+    )
+
+
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["jobs", "--help"], ["dead"]])
 def test_help_and_version_load_no_heavy_library(arguments: list[str]) -> None:
     """What makes a command slow to start is loaded only when it has work to do."""
@@ -61,9 +77,7 @@ def test_help_and_version_load_no_heavy_library(arguments: list[str]) -> None:
         "except SystemExit:\n"
         f"    print('loaded', sorted(set({HEAVY!r}) & set(sys.modules)))\n"
     )
-    result = subprocess.run(  # noqa: S603 - our own program
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60
-    )
+    result = carried_out(program)
     assert "loaded []" in result.stdout
 
 
@@ -121,9 +135,7 @@ def loaded(station: Station, line: str) -> set[str]:
         "except SystemExit:\n"
         "    print(json.dumps(list(sys.modules)), file=sys.stderr)\n"
     )
-    result = subprocess.run(  # noqa: S603 - our own program
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60
-    )
+    result = carried_out(program)
     told, _, modules = result.stderr.strip().rpartition("\n")
     assert "Usage:" not in told
     return set(json.loads(modules))
@@ -178,9 +190,7 @@ def test_what_is_loaded_on_use_is_the_real_thing() -> None:
         "from jwt import decode\n"
         "print(decode(token, 'k' * 32, algorithms=['HS256']), jwt.decode is decode)\n"
     )
-    result = subprocess.run(  # noqa: S603 - our own program
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60
-    )
+    result = carried_out(program)
     assert result.stdout == "{'a': 1} True\n"
 
 
@@ -196,9 +206,7 @@ def test_once_a_command_is_loaded_its_garbage_is_collected(*, is_brief: bool) ->
         "    pass\n"
         "print(before, gc.isenabled())\n"
     )
-    result = subprocess.run(  # noqa: S603 - our own program
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60
-    )
+    result = carried_out(program)
     assert result.stdout == "False True\n"
 
 

@@ -127,7 +127,8 @@ class Output:
 
     @cached_property
     def _canvas(self) -> "drawing.Canvas | drawing.Sheet":
-        return (drawing.Canvas.on if _has_colours(self._out) else drawing.Sheet)(self._out)
+        has_colours = self._out.isatty() or bool(os.environ.get("FORCE_COLOR"))
+        return drawing.Canvas.on(self._out) if has_colours else drawing.Sheet(self._out)
 
     def _cell(self, value: Cell) -> str:
         if isinstance(value, datetime):
@@ -147,16 +148,12 @@ def _wrapped(text: str, stream: TextIO) -> str:
 def _width(stream: TextIO) -> int:
     """The columns of a terminal, as rich counts them; 0 for a pipe and one that does not know."""
     columns = os.environ.get("COLUMNS", "")
-    if columns.isdecimal() and _has_colours(stream):
+    if columns.isdecimal() and stream.isatty():
         return int(columns)
     try:
         return os.get_terminal_size(stream.fileno()).columns
     except (OSError, ValueError):
         return 0
-
-
-def _has_colours(stream: TextIO) -> bool:
-    return stream.isatty() or bool(os.environ.get("FORCE_COLOR"))
 
 
 def _broken(line: str, width: int) -> str:
