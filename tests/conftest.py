@@ -42,6 +42,12 @@ def pytest_runtest_makereport(
 
 
 @pytest.fixture(scope="session", autouse=True)
+def _buffers_as_usual() -> None:
+    """A Python that buffers nothing would hide what a command forgets to write."""
+    os.environ.pop("PYTHONUNBUFFERED", None)
+
+
+@pytest.fixture(scope="session", autouse=True)
 def _tests_go_on() -> Iterator[None]:
     """A watchdog ends a process that hangs in its drain.
 

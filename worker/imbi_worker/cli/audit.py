@@ -47,12 +47,10 @@ def tail(
             output.say("Nothing found.")
         if not follow:
             return
-        output.flush()
         after = found[-1].id if found else "0-0"
         async with aclosing(audit.coming(session.inspection, after=after)) as entries:
             async for entry in entries:
                 _tell(entry, output)
-                output.flush()
 
     execute(work, output)
 

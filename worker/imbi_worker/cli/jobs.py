@@ -174,12 +174,10 @@ def tail(
             output.say("Nothing found.")
         if not follow:
             return
-        output.flush()
         after = found[-1].place if found else None
         async with aclosing(jobs.coming_ends(session.inspection, wanted, after=after)) as ends:
             async for end in ends:
                 _tell(end.job, output)
-                output.flush()
 
     execute(work, output)
 

@@ -44,7 +44,11 @@ _EXIT_CODES: Final[Mapping[type[OperationError], int]] = {
 
 
 class Output:
-    """Where a command writes, in the form that was asked for."""
+    """Where a command writes, in the form that was asked for.
+
+    Each call lets a pipe have what it wrote: whoever reads need not wait for the next, and a pipe
+    that was closed is found while the command runs, and not after its end.
+    """
 
     def __init__(self, *, as_json: bool, is_utc: bool = False) -> None:
         """In tables a moment is how long ago it was; with *is_utc* it is a date and a time."""
@@ -54,12 +58,13 @@ class Output:
 
     def record(self, value: object) -> None:
         """One JSON object."""
-        self._out.write(f"{json.dumps(plain(value))}\n")
+        self.records([value])
 
     def records(self, values: Iterable[object]) -> None:
         """JSON objects, one a line."""
         for value in values:
-            self.record(value)
+            self._out.write(f"{json.dumps(plain(value))}\n")
+        self._out.flush()
 
     def table(self, headers: Sequence[str], rows: Sequence[Sequence[Cell]]) -> None:
         """Columns without lines, or a block for each row where the terminal is too narrow.
@@ -97,10 +102,6 @@ class Output:
     def clear(self) -> None:
         """Begin again at the top of the screen; into a file or a pipe, with an empty line."""
         self._canvas.clear()
-
-    def flush(self) -> None:
-        """Let a pipe have what was printed so far, for a command that goes on."""
-        self._out.flush()
 
     def more(self, page: Page[Any]) -> None:
         """That a list goes on, and how to go on with it."""

@@ -61,7 +61,6 @@ def _show(found: Status, output: Output, *, is_watched: bool) -> None:
         if is_watched:
             output.clear()
         show_status(found, output)
-    output.flush()
 
 
 def _timeouts(settings: Settings) -> Callable[[str], timedelta]:

@@ -77,6 +77,7 @@ class Canvas:
             self._console.print(shown)
         lines = captured.get().splitlines()
         self._console.file.write("".join(f"{line.rstrip()}\n" for line in lines))
+        self._console.file.flush()
 
     def _hanging(self, line: Text) -> None:
         """Indented; what does not fit goes on further in."""

@@ -1,6 +1,6 @@
 """A file or a pipe: no edge, no colours, so that rows need no more than their gaps."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import zip_longest
 from typing import TextIO
 
@@ -21,24 +21,25 @@ class Sheet:
             max(cell_len(line) for lines in column for line in lines)
             for column in zip(*cells, strict=True)
         ]
-        for row in cells:
-            for parts in zip_longest(*row, fillvalue=""):
-                padded = (_padded(part, width) for part, width in zip(parts, widths, strict=True))
-                self._line(_GAP.join(padded).rstrip())
+        self._write(
+            _GAP.join(map(_padded, parts, widths)).rstrip()
+            for row in cells
+            for parts in zip_longest(*row, fillvalue="")
+        )
 
     def facts(self, pairs: Sequence[tuple[str, str]]) -> None:
         width = max((len(name) for name, _ in pairs), default=0)
-        for name, value in pairs:
-            self._line(f"{name:<{width}}  {value.expandtabs()}")
+        self._write(f"{name:<{width}}  {value.expandtabs()}" for name, value in pairs)
 
     def heading(self, text: str) -> None:
-        self._line(f"\n{text}")
+        self._write([f"\n{text}"])
 
     def clear(self) -> None:
-        self._line("")
+        self._write([""])
 
-    def _line(self, text: str) -> None:
-        self._stream.write(f"{text}\n")
+    def _write(self, lines: Iterable[str]) -> None:
+        self._stream.writelines(f"{line}\n" for line in lines)
+        self._stream.flush()
 
 
 def _lines(text: str) -> list[str]:
