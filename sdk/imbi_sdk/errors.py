@@ -33,7 +33,7 @@ What the graph raises::
 
 import math
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 _LONGEST_WISH = timedelta(days=365)
 
@@ -61,12 +61,14 @@ class UpstreamError(RetryableError):
 class PluginRateLimited(ActionError):  # noqa: N818 - Imbi's name
     """The remote service asks for a rest until *retry_at*, in epoch seconds.
 
-    No attempt is used, and other jobs of the same integration wait too.
+    No attempt is used, and other jobs of the same integration wait too. An aware
+    datetime is taken as well; the attribute is in epoch seconds always. TypeError for
+    anything else: a moment that is guessed at could rest an integration for hours.
     """
 
-    def __init__(self, retry_at: float, message: str = "") -> None:
-        super().__init__(message or f"Rate limited until epoch {retry_at:.0f}")
-        self.retry_at = retry_at
+    def __init__(self, retry_at: float | datetime, message: str = "") -> None:
+        self.retry_at: float = _epoch(retry_at)
+        super().__init__(message or f"Rate limited until epoch {self.retry_at:.0f}")
 
 
 class PermanentError(ActionError):
@@ -171,6 +173,18 @@ class PluginConfigurationConflict(Exception):  # noqa: N818 - a state of the wor
             "nothing was written, try again"
         )
         self.plugin_id = plugin_id
+
+
+def _epoch(moment: object) -> float:
+    if isinstance(moment, datetime) and moment.tzinfo is not None:
+        return moment.timestamp()
+    if isinstance(moment, int | float):
+        return moment
+    kind = "datetime without a zone" if isinstance(moment, datetime) else type(moment).__name__
+    raise TypeError(
+        f"PluginRateLimited was given a {kind} as retry_at; give it epoch seconds, e.g. "
+        "time.time() + 60, or a datetime with a zone, e.g. datetime.now(UTC) + timedelta(minutes=1)"
+    )
 
 
 def _wish(retry_after: timedelta | float | None) -> timedelta | None:

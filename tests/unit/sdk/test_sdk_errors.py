@@ -1,6 +1,7 @@
 """The errors: their tree, their texts, and what they carry."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
+from typing import Any
 
 import pytest
 
@@ -61,6 +62,32 @@ def test_a_rate_limit_says_until_when() -> None:
     assert limited.retry_at == 1234.0
     assert str(limited) == "Rate limited until epoch 1234"
     assert str(errors.PluginRateLimited(1234.0, "secondary limit")) == "secondary limit"
+
+
+def test_a_rate_limit_takes_a_moment_with_a_zone() -> None:
+    """Whoever reads ``retry_at`` finds epoch seconds, as the contract says."""
+    noon = datetime(2026, 1, 1, 13, tzinfo=timezone(timedelta(hours=1)))
+    limited = errors.PluginRateLimited(noon)
+    assert limited.retry_at == 1_767_268_800.0
+    assert str(limited) == "Rate limited until epoch 1767268800"
+
+
+@pytest.mark.parametrize(
+    ("moment", "kind"),
+    [
+        (datetime(2026, 1, 1, 12), "datetime without a zone"),  # noqa: DTZ001 - that is the point
+        ("1767268800", "str"),
+        (timedelta(minutes=1), "timedelta"),
+        (None, "NoneType"),
+    ],
+)
+@pytest.mark.parametrize("message", ["", "slow down"])
+def test_a_rate_limit_without_a_moment_says_what_to_give(
+    moment: Any, kind: str, message: str
+) -> None:
+    """Its author learns of it in the first test, not from jobs that come too early."""
+    with pytest.raises(TypeError, match=rf"given a {kind} as retry_at; give it epoch seconds"):
+        errors.PluginRateLimited(moment, message)
 
 
 def test_a_missing_plugin_is_named_with_a_hint() -> None:

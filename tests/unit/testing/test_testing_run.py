@@ -105,6 +105,14 @@ async def test_an_action_of_before_imbi_2_10_is_given_the_body(make_plugin: Make
                 Hold("plugin-1", "PluginRateLimited: slow down"),
             ),
         ),
+        (
+            PluginRateLimited(NOON + timedelta(minutes=1), "by a datetime"),
+            Deferred(
+                NOON + timedelta(minutes=1),
+                "PluginRateLimited: by a datetime",
+                Hold("plugin-1", "PluginRateLimited: by a datetime"),
+            ),
+        ),
         (ConnectionResetError(), Retry(timedelta(seconds=10), "ConnectionResetError")),
         (
             SystemExit(3),
