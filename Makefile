@@ -39,6 +39,7 @@ check: $(VENV)/.dev
 	$(VENV)/bin/mypy
 	MYPYPATH=tests:tests/integration/queue $(VENV)/bin/mypy -p chaos
 	MYPYPATH=deploy $(VENV)/bin/mypy -p supply_chain
+	$(VENV)/bin/mypy -p bench
 	$(VENV)/bin/basedpyright
 	PYTHONPATH=sdk $(VENV)/bin/basedpyright --verifytypes imbi_sdk --ignoreexternal
 	$(VENV)/bin/lint-imports

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from bench.child import Child, ask, engine
 from bench.crew import crew_of, progress
@@ -51,7 +52,7 @@ async def wasted_claims(stage: Stage, seconds: float) -> Mapping[str, float]:
         worked = CLAIMED
         for name, width in (("single", 1), ("tens", 10)):
             calls = int(seconds * 200) // width
-            order = {"jobs": calls, "pause": 0.005 * width, "width": width}
+            order: dict[str, Any] = {"jobs": calls, "pause": 0.005 * width, "width": width}
             producing = asyncio.ensure_future(ask(WIDE, "produce", url=stage.url, **order))
             spans[name] = await _span(stage, calls * width, worked)
             await producing
@@ -91,7 +92,7 @@ async def wake_ups(stage: Stage) -> float:
         await ask(CROWD, "produce", url=stage.url, jobs=1)
         await asyncio.sleep(3)
         crowd.end_input()
-        moments = (await crowd.line())["moments"]
+        moments: Mapping[str, Sequence[float]] = (await crowd.line())["moments"]
     return sum(at > begun for at in moments["wake-ups"])
 
 

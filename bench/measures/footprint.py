@@ -96,6 +96,6 @@ async def _sum(stage: Stage, prefix: str, script: str) -> int:
         pipe: Any = stage.redis.pipeline(transaction=False)
         for name in names:
             pipe.eval(script, 1, name)
-        found += sum(await pipe.execute())
+        found += int(sum(await pipe.execute()))
         if not cursor:
             return found
