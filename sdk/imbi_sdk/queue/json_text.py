@@ -32,8 +32,15 @@ def load(body: bytes) -> dict[str, Any]:
         raise
     except RecursionError:
         raise WireError(TOO_DEEP) from None
-    except ValueError as error:
-        raise WireError(f"the body is no JSON: {type(error).__name__}") from None
+    except UnicodeDecodeError:
+        raise WireError("the body is no JSON: it is no UTF-8") from None
+    except json.JSONDecodeError as error:
+        place = f"line {error.lineno} column {error.colno}"
+        raise WireError(f"the body is no JSON: it goes wrong at {place}") from None
+    except ValueError:  # Python converts no more than 4,300 digits
+        raise WireError(
+            "the body holds an integer of thousands of digits: send it as a string"
+        ) from None
     if not isinstance(value, dict):
         raise WireError(f"the body is a JSON {type(value).__name__}, not an object")
     content = cast("dict[str, Any]", value)

@@ -156,6 +156,15 @@ async def test_a_body_is_json() -> None:
         assert is_problem(await change("/queue/pause", body), 400, "invalid-input")
 
 
+@pytest.mark.parametrize("number", ["1e400", "-1e400", "Infinity", "NaN"])
+async def test_a_number_beyond_a_double_is_no_null(number: str) -> None:
+    """A hold that was to last so long must not become one without an end."""
+    body = f'{{"scope": "queue", "reason": "r", "lasts": {number}}}'.encode()
+    answer = await change("/holds/add", body)
+    assert is_problem(answer, 400, "invalid-input")
+    assert answer.json["detail"].startswith("The body holds ")
+
+
 @pytest.mark.parametrize(
     ("path", "told", "detail"),
     [

@@ -114,6 +114,24 @@ def test_an_old_pickle_is_no_json(protocol: int) -> None:
         arq_deserializer(pickle.dumps({"f": HANDLER}, protocol=protocol))
 
 
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [
+        (b'{"f":\n nope}', "the body is no JSON: it goes wrong at line 2 column 2"),
+        (b'{"f": "\xff"}', "the body is no JSON: it is no UTF-8"),
+        (b"", "the body is no JSON: it goes wrong at line 1 column 1"),
+        (b'{"n": ' + b"9" * 4_301 + b"}", "the body holds an integer of thousands of digits: send"),
+        (b'{"n": 1e400}', "the body holds a number beyond a double's range: send it as a string"),
+        (b'{"n": NaN}', "the body holds NaN, which JSON has no word for: write null"),
+    ],
+)
+def test_what_is_no_json_is_told_with_its_place(body: bytes, text: str) -> None:
+    """And none of its content."""
+    with pytest.raises(WireError) as no:
+        arq_deserializer(body)
+    assert str(no.value).startswith(text)
+
+
 def test_the_serializer_changes_nothing_of_its_callers() -> None:
     """Arq uses the dict again when a result cannot be written."""
     failure = ValueError("x")
