@@ -17,6 +17,7 @@ __all__, __getattr__ = on_demand(
         ),
         "documents": ("schema", "vectors"),
         "enqueue_counter": ("EnqueueCounter",),
+        "enqueued": ("EnqueueStatus", "Enqueued", "EnqueuedJob"),
         "errors": (
             "ForeignJob",
             "InvalidDelivery",
@@ -28,12 +29,7 @@ __all__, __getattr__ = on_demand(
         ),
         "job": ("ActionJob", "JobContext", "RuleOnWire", "WebhookRule"),
         "outcomes": ("OutcomeRecord",),
-        "producer": (
-            "ActionQueue",
-            "EnqueueStatus",
-            "Enqueued",
-            "EnqueuedJob",
-        ),
+        "producer": ("ActionQueue",),
         "rows": ("EventRow",),
         "serializer": ("ActionFailed", "arq_deserializer", "arq_serializer"),
         "signing": ("Signer",),

@@ -10,6 +10,7 @@ from imbi_sdk.queue.delivery import (
 )
 from imbi_sdk.queue.documents import schema, vectors
 from imbi_sdk.queue.enqueue_counter import EnqueueCounter
+from imbi_sdk.queue.enqueued import Enqueued, EnqueuedJob, EnqueueStatus
 from imbi_sdk.queue.errors import (
     ForeignJob,
     InvalidDelivery,
@@ -21,12 +22,7 @@ from imbi_sdk.queue.errors import (
 )
 from imbi_sdk.queue.job import ActionJob, JobContext, RuleOnWire, WebhookRule
 from imbi_sdk.queue.outcomes import OutcomeRecord
-from imbi_sdk.queue.producer import (
-    ActionQueue,
-    Enqueued,
-    EnqueuedJob,
-    EnqueueStatus,
-)
+from imbi_sdk.queue.producer import ActionQueue
 from imbi_sdk.queue.rows import EventRow
 from imbi_sdk.queue.serializer import ActionFailed, arq_deserializer, arq_serializer
 from imbi_sdk.queue.signing import Signer

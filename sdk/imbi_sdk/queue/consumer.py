@@ -12,9 +12,8 @@ from redis.exceptions import ReadOnlyError, RedisError
 from imbi_sdk.queue import keys
 from imbi_sdk.queue.errors import QueueError, QueueUnavailable
 from imbi_sdk.queue.outcomes import Entry, OutcomeRecord, records_of
-from imbi_sdk.queue.producer import AWAY, DEMOTED, leave_demoted
 from imbi_sdk.queue.scripts import Executes, load_script
-from imbi_sdk.queue.unreachable import reason
+from imbi_sdk.queue.unreachable import AWAY, DEMOTED, leave_demoted, reason
 
 Handle: TypeAlias = Callable[[Sequence[OutcomeRecord]], Awaitable[None]]
 

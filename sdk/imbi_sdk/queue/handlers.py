@@ -8,12 +8,12 @@ stands beside it is ciphertext, and no credential enters a job in whatever form.
 import hashlib
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Final, cast
 
 from pydantic import ValidationError
 
 from imbi_sdk.attempt.report import HandlerOutcome
+from imbi_sdk.queue.batch import Batch, Target
 from imbi_sdk.queue.delivery import encode_event, id_in_headers, id_in_payload
 from imbi_sdk.queue.errors import InvalidDelivery
 from imbi_sdk.queue.job import JobContext, WebhookRule
@@ -25,19 +25,6 @@ _RULE_FIELDS: Final = ("handler", "ordinal", "handler_config", "filter_expressio
 _OUTCOME_FIELDS: Final = ("handler", "status", "error", "duration_ms")
 
 
-@dataclass(frozen=True, slots=True)
-class Handed:
-    """What the gateway handed over for one project, checked."""
-
-    delivery: str
-    webhook_id: str
-    event: bytes = field(repr=False)
-    rules: tuple[WebhookRule, ...]
-    context: JobContext
-    plugin_ids: Mapping[str, str]
-    row: StoredRow | None
-
-
 def handed_over(
     *,
     event: Any,
@@ -47,9 +34,12 @@ def handed_over(
     webhook_id: str | None,
     event_row: Any,
     pointers: Mapping[str, str],
+    external_identifier: str,
     **context: str | None,
-) -> Handed:
-    """Check what the gateway passes: mappings or objects, as it has them.
+) -> Batch:
+    """Check what the gateway passes for one project: mappings or objects, as it has them.
+
+    *context* is the fields of a `JobContext`.
 
     :raises InvalidDelivery: names the place, never a value
     """
@@ -59,12 +49,12 @@ def handed_over(
     row = None if event_row is None else _row(event_row, outcomes)
     webhook = webhook_id or _text(_at(content, "metadata", "webhook_id"))
     pointer = pointers.get(context.get("service") or "", "")
-    return Handed(
+    return Batch(
         delivery=_delivery(content, webhook, pointer),
         webhook_id=webhook,
         event=stored,
         rules=parsed,
-        context=_context(context),
+        targets=(Target(_context(context), external_identifier),),
         plugin_ids=_plugin_ids(parsed, plugins_by_slug),
         row=row,
     )

@@ -1,83 +1,30 @@
 """The gateway's side of the queue: rules in, jobs in Redis, an answer for each."""
 
-import asyncio
 import secrets
 import time
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, Final
-
-from redis.exceptions import (
-    ClusterDownError,
-    MasterDownError,
-    OutOfMemoryError,
-    ReadOnlyError,
-    ResponseError,
-)
-from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from imbi_sdk.queue import keys
 from imbi_sdk.queue.batch import Batch, Target, check_delivery, jobs_of
 from imbi_sdk.queue.delivery import Lane, by_project_and_plugin, encode_event
+from imbi_sdk.queue.enqueue_calls import Call, send_all
 from imbi_sdk.queue.enqueue_counter import EnqueueCounter
-from imbi_sdk.queue.errors import InvalidDelivery, QueueError, QueueUnavailable
+from imbi_sdk.queue.enqueued import Enqueued, answer
+from imbi_sdk.queue.errors import InvalidDelivery, QueueError
 from imbi_sdk.queue.handlers import handed_over
 from imbi_sdk.queue.job import ActionJob, WebhookRule
-from imbi_sdk.queue.scripts import Executes, load_script
+from imbi_sdk.queue.scripts import Executes
 from imbi_sdk.queue.signing import Signer
 from imbi_sdk.queue.tracing import BATCH, sending, server_of
-from imbi_sdk.queue.unreachable import reason
 from imbi_sdk.queue.wire import encode
 
-_ENQUEUE = load_script("enqueue")
 JOBS_PER_CALL = 1_000
-# A lost connection: the call is repeated under its nonce, so nothing is enqueued twice.
-_PAUSES = (0.05, 0.2, 0.5)
-AWAY: Final[tuple[type[Exception], ...]] = (RedisConnectionError, RedisTimeoutError, OSError)
-# A failover is under way: another server may be asked in a moment.
-DEMOTED: Final[tuple[type[Exception], ...]] = (ReadOnlyError, MasterDownError, ClusterDownError)
-
-
-class EnqueueStatus(StrEnum):
-    """What became of one job of an enqueue."""
-
-    ACCEPTED = "accepted"
-    DUPLICATE = "duplicate"
-    REVIVED = "revived"
-
 
 _NO_POINTERS: Final[Mapping[str, str]] = MappingProxyType({})
-_STATUS = {
-    "a": EnqueueStatus.ACCEPTED,
-    "d": EnqueueStatus.DUPLICATE,
-    "r": EnqueueStatus.REVIVED,
-}
-
-
-@dataclass(frozen=True, slots=True)
-class EnqueuedJob:
-    """One job of an enqueue: ``id`` finds it everywhere."""
-
-    id: str
-    handler: str
-    project_id: str
-    status: EnqueueStatus
-
-
-@dataclass(frozen=True, slots=True)
-class Enqueued:
-    """The answer to an enqueue. ``calls`` above 1 says it went in several steps."""
-
-    delivery: str
-    jobs: tuple[EnqueuedJob, ...]
-    calls: int
-
-    def count(self, status: EnqueueStatus) -> int:
-        return sum(job.status is status for job in self.jobs)
 
 
 class ActionQueue:
@@ -179,7 +126,7 @@ class ActionQueue:
         :raises QueueError: Redis refused, e.g. it holds another layout
         """
         del service_endpoint, service_plugins  # a job must not say where a credential goes
-        handed = handed_over(
+        batch = handed_over(
             event=event,
             rules=rules,
             plugins_by_slug=plugins_by_slug,
@@ -187,21 +134,13 @@ class ActionQueue:
             webhook_id=webhook_id,
             event_row=event_row,
             pointers=self._pointers,
+            external_identifier=external_identifier,
             org_slug=org_slug,
             project_id=project_id,
             project_slug=project_slug,
             team_slug=team_slug,
             actor=user_id,
             service=service_slug,
-        )
-        batch = Batch(
-            delivery=handed.delivery,
-            webhook_id=handed.webhook_id,
-            event=handed.event,
-            rules=handed.rules,
-            targets=[Target(handed.context, external_identifier)],
-            plugin_ids=handed.plugin_ids,
-            row=handed.row,
         )
         with self._counting(batch.rules, batch.targets):
             return await self._enqueue(batch, None)
@@ -223,11 +162,11 @@ class ActionQueue:
         nonce = nonce or secrets.token_hex(12)
         # All encoded before the first is sent: what is refused is refused whole.
         calls = [
-            self._arguments(f"{nonce}.{start}", batch, jobs[start : start + JOBS_PER_CALL])
+            self._call(f"{nonce}.{start}", batch, jobs[start : start + JOBS_PER_CALL])
             for start in range(0, len(jobs), JOBS_PER_CALL)
         ]
-        letters = "".join([await self._call(args) for args in calls])
-        answers = tuple(_answer(*pair) for pair in zip(jobs, letters, strict=True))
+        letters = await send_all(self._redis, self._queue, calls)
+        answers = tuple(answer(*pair) for pair in zip(jobs, letters, strict=True))
         return Enqueued(batch.delivery, answers, len(calls))
 
     @contextmanager
@@ -239,10 +178,9 @@ class ActionQueue:
                 self._counter.reject(rules, len(targets))
             raise
 
-    def _arguments(self, nonce: str, batch: Batch, jobs: Sequence[ActionJob]) -> list[Any]:
+    def _call(self, nonce: str, batch: Batch, jobs: Sequence[ActionJob]) -> Call:
         now = int(time.time() * 1000)
-        args: list[Any] = [keys.LAYOUT, batch.delivery, nonce, jobs[0].event_ref, batch.event]
-        args.append(len(jobs))
+        arguments: list[Any] = [len(jobs)]
         for job in jobs:
             project = job.context.project_id
             slug = job.handler.partition("#")[0]
@@ -251,42 +189,16 @@ class ActionQueue:
             except ValueError as error:
                 raise InvalidDelivery(f"job {job.handler} of project {project}: {error}") from None
             lane = self._lane(project, slug)
-            args += [job.id, job.handler, job.plugin_id or "", lane, project]
-            args += [job.rule.ordinal, job.v, body]
+            arguments += [job.id, job.handler, job.plugin_id or "", lane, project]
+            arguments += [job.rule.ordinal, job.v, body]
         if batch.row is not None:
-            args += [jobs[0].context.project_id, batch.row.row.id, batch.row.model_dump_json()]
-        return args
-
-    async def _call(self, args: Sequence[Any]) -> str:
-        for pause in (*_PAUSES, None):
-            try:
-                reply = await _ENQUEUE(self._redis, [self._queue], args)
-                return reply.decode() if isinstance(reply, bytes) else str(reply)
-            except (*AWAY, *DEMOTED) as error:
-                if pause is None:
-                    raise QueueUnavailable(
-                        f"Redis does not answer ({reason(error)}): answer the sender with"
-                        " a 5xx so that it delivers again, or repeat with the same nonce"
-                    ) from None
-                if isinstance(error, ReadOnlyError):
-                    await leave_demoted(self._redis)
-                await asyncio.sleep(pause)
-            except OutOfMemoryError:
-                raise QueueUnavailable(
-                    "Redis is full (maxmemory) and takes no delivery: answer the sender with a 5xx"
-                    " so that it delivers again, and give Redis more memory or add workers"
-                ) from None
-            except ResponseError as error:
-                raise QueueError(f"Redis refused the delivery: {error}") from None
-        raise AssertionError("unreachable")
-
-
-async def leave_demoted(redis: Executes) -> None:
-    """A demoted primary keeps its connections; a new one finds the new primary."""
-    pool = getattr(redis, "connection_pool", None)
-    if pool is not None:
-        await pool.disconnect(inuse_connections=False)
-
-
-def _answer(job: ActionJob, letter: str) -> EnqueuedJob:
-    return EnqueuedJob(job.id, job.handler, job.context.project_id, _STATUS[letter])
+            project = jobs[0].context.project_id
+            arguments += [project, batch.row.row.id, batch.row.model_dump_json()]
+        return Call(
+            delivery=batch.delivery,
+            nonce=nonce,
+            digest=str(jobs[0].event_ref),
+            event=batch.event,
+            jobs=arguments,
+            has_row=batch.row is not None,
+        )

@@ -1,12 +1,26 @@
-"""Why Redis does not answer, for the text of an error."""
+"""A Redis that does not answer: which errors say so, and why, for the text of ours."""
 
 import errno
 import os
 import socket
+from typing import Final
 
-from redis.exceptions import AuthenticationError
+from redis.exceptions import (
+    AuthenticationError,
+    ClusterDownError,
+    MasterDownError,
+    ReadOnlyError,
+)
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from imbi_sdk.connecting import behind, tls_failure, tls_remedy, tls_text
+from imbi_sdk.queue.scripts import Executes
+
+# Nobody knows then whether a call was carried out.
+AWAY: Final[tuple[type[Exception], ...]] = (RedisConnectionError, RedisTimeoutError, OSError)
+# A failover is under way: another server may be asked in a moment.
+DEMOTED: Final[tuple[type[Exception], ...]] = (ReadOnlyError, MasterDownError, ClusterDownError)
 
 
 def reason(error: BaseException, *, ca_setting: str = "ssl_ca_certs of the client") -> str:
@@ -22,3 +36,10 @@ def reason(error: BaseException, *, ca_setting: str = "ssl_ca_certs of the clien
         if isinstance(one, OSError) and one.errno is not None and one.errno in errno.errorcode:
             return os.strerror(one.errno).lower()
     return type(error).__name__
+
+
+async def leave_demoted(redis: Executes) -> None:
+    """A demoted primary keeps its connections; a new one finds the new primary."""
+    pool = getattr(redis, "connection_pool", None)
+    if pool is not None:
+        await pool.disconnect(inuse_connections=False)
