@@ -38,6 +38,8 @@ class Disturbances:
     lease: float
     deaths: dict[int, float] = field(default_factory=dict)
     drains: dict[int, float] = field(default_factory=dict)
+    # Jobs that a forced exit gave back, each with the process.
+    given_back: set[tuple[int, str]] = field(default_factory=set)
     of_pid: dict[int, list[tuple[str, float, float]]] = field(
         default_factory=lambda: defaultdict(list)
     )
@@ -75,6 +77,8 @@ def disturbances(lines: Iterable[Line], *, lease: float) -> Disturbances:
                 found.deaths[line.pid] = line.at
             case "drain":
                 found.drains[line.pid] = line.at
+            case "given back":
+                found.given_back.add((line.pid, line.job))
             case "freeze":
                 found.of_pid[line.pid].append(("freeze", line.at, line.until))
             case "stall":

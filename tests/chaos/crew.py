@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import json
 import random
 import signal
 from collections.abc import Mapping
@@ -158,6 +159,8 @@ class Crew:
 
     async def _keep(self, pod: Pod) -> None:
         code = await pod.process.wait()
+        for job in _given_back(pod):
+            self._history.note("given back", pid=pod.pid, job=job)
         self._history.note("died", pid=pod.pid, how=str(code))
         await pod.proxy.stop()
         self._pods.remove(pod)
@@ -181,6 +184,14 @@ class Crew:
 def _signal(pod: Pod, number: signal.Signals) -> None:
     with suppress(ProcessLookupError):
         pod.process.send_signal(number)
+
+
+def _given_back(pod: Pod) -> list[str]:
+    """The jobs that its watchdog gave back as it ended the process by force."""
+    for line in pod.log.read_text(errors="replace").splitlines():
+        if '"event":"drain.forced"' in line:
+            return str(json.loads(line)["released"]).split()
+    return []
 
 
 def _last_words(pod: Pod) -> str:

@@ -174,6 +174,9 @@ class _Lanes:
         for before in self._of_run[now.job, now.run]:
             if before.how in _GOOD and before.ended < now.at:
                 cause = self._why_both(before, now)
+                # It ended in the very pass of the loop that another action then blocked for good.
+                if cause is None and (before.pid, before.job) in self._around.given_back:
+                    cause = "forced exit of a drain"
                 self._verdict.causes[f"duplicate: {cause}"] += 1
                 if cause is None:
                     self._verdict.unexplained_duplicates.append(

@@ -96,6 +96,16 @@ def test_neither_a_cut_nor_a_clean_exit_nor_another_worker_s_death_explains_one(
     assert len(verdict(lines, books("a")).unexplained_duplicates) == 1
 
 
+def test_a_forced_exit_explains_what_it_gave_back_and_nothing_else() -> None:
+    given_back = Line(4, "given back", pid=1, job="a")
+    lines = [*accepted("a"), *attempt("a", 1, 2), given_back, *attempt("a", 6, 7, pid=2)]
+    found = verdict(lines, books("a"))
+    assert found.is_clean
+    assert found.causes == {"duplicate: forced exit of a drain": 1}
+    lines = [*accepted("b"), *attempt("b", 1, 2), given_back, *attempt("b", 6, 7, pid=2)]
+    assert len(verdict(lines, books("b")).unexplained_duplicates) == 1
+
+
 def test_a_worker_taken_for_crashed_to_which_nothing_had_happened_is_found() -> None:
     lines = [*accepted("a"), *attempt("a", 1, 2)]
     found = verdict(lines, books("a", crashes=[("a", 1, 1.0, 5.0)]))

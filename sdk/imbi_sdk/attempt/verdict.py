@@ -37,7 +37,10 @@ class Action:
 
 @dataclass(frozen=True, slots=True)
 class Supplies:
-    """What an action is given beside config and event. The action may change both."""
+    """What an action is given beside config and event.
+
+    It may change the context; of the credentials each call gets a copy.
+    """
 
     context: PluginContext
     credentials: Mapping[str, str] = field(repr=False)

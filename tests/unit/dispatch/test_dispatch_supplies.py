@@ -12,7 +12,8 @@ from imbi_sdk.encryption import TokenEncryption
 from imbi_sdk.errors import PluginAuthenticationFailed
 from imbi_sdk.graph import ServiceApplicationRecord
 from imbi_sdk.manifest import CredentialField
-from imbi_worker.dispatch import GatewayCredentials
+from imbi_sdk.registry import RegistryEntry
+from imbi_worker.dispatch import GatewayCredentials, Integration, StoredCredentials
 
 TOKEN = CredentialField(name="token", label="Token")
 OPTIONAL = CredentialField(name="token", label="Token", required=False)
@@ -179,6 +180,65 @@ async def test_without_an_integration_only_the_service_is_known(world: Any, act:
     assert act.given[0]["ctx"].assignment_options == {"service_slug": "gh"}
     await world.run()
     assert act.given[1]["ctx"].assignment_options == {}
+
+
+class Counted(StoredCredentials):
+    """Counts how often something is decrypted."""
+
+    decrypted = 0
+
+    def decrypt(self, integration: Integration, entry: RegistryEntry) -> dict[str, str]:
+        self.decrypted += 1
+        return super().decrypt(integration, entry)
+
+
+async def test_attempts_at_one_time_share_what_was_decrypted_and_none_keeps_it(
+    world: Any, canary: str
+) -> None:
+    """Each has a copy of its own; with the last one the clear text is gone, and opened anew."""
+    credentials = Counted(world.encryption)
+    world.settings = {"credentials": credentials}
+    given: list[dict[str, str]] = []
+    have_begun, may_end = asyncio.Event(), asyncio.Event()
+
+    async def act(
+        *,
+        ctx: Any,
+        credentials: dict[str, str],
+        external_identifier: Any,
+        action_config: Any,
+        event: Any,
+    ) -> None:
+        given.append(dict(credentials))
+        credentials.clear()
+        if len(given) == 3:
+            have_begun.set()
+        await may_end.wait()
+
+    world.install(act, credentials=(TOKEN,))
+    world.attach({"token": canary})
+    running = [asyncio.create_task(world.run(plugin_id="i1")) for _ in range(3)]
+    await have_begun.wait()
+    assert given == [{"token": canary}] * 3
+    assert credentials.decrypted == 1
+    may_end.set()
+    await asyncio.gather(*running)
+    del running
+    await world.run(plugin_id="i1")
+    assert credentials.decrypted == 2, "the clear text has outlived the attempts that used it"
+    assert world.graph.reads == ["i1"]
+
+
+async def test_a_failed_attempt_keeps_no_clear_text_either(world: Any, canary: str) -> None:
+    """Refused with 401 it decrypts twice, stored and fresh; so does the next attempt."""
+    credentials = Counted(world.encryption)
+    world.settings = {"credentials": credentials}
+    world.install(Recorder(refusals=99), credentials=(TOKEN,))
+    world.attach({"token": canary})
+    for _ in range(2):
+        before = credentials.decrypted
+        assert isinstance((await world.run(plugin_id="i1")).outcome, Dead)
+        assert credentials.decrypted == before + 2, "one for the call, one with a fresh credential"
 
 
 async def test_an_integration_is_read_once_in_thirty_seconds(world: Any, act: Recorder) -> None:

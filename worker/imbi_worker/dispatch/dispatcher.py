@@ -30,6 +30,7 @@ from imbi_sdk.attempt.repetition import is_idempotent
 from imbi_sdk.errors import ActionNotFoundError, PluginNotFoundError
 from imbi_worker.dispatch.attempt import Attempt, Terms
 from imbi_worker.dispatch.integrations import Integrations
+from imbi_worker.dispatch.opened import OpenedCredentials
 from imbi_worker.dispatch.ports import (
     Clock,
     Credentials,
@@ -77,7 +78,9 @@ class Dispatcher:
         """
         self._registry = registry
         self._integrations = Integrations(graph, clock, lookup=lookup)
-        self._sources = Sources(self._integrations, credentials, identity, clock, on_fetch)
+        self._sources = Sources(
+            self._integrations, OpenedCredentials(credentials), identity, clock, on_fetch
+        )
         self._tools = Tools(clock=clock, redactor=redactor)
         self._policy = policy or RetryPolicy()
         self._policies = policies

@@ -12,9 +12,9 @@ from imbi_sdk.errors import GraphUnavailable, PluginCredentialsMissing
 from imbi_sdk.graph import PluginRecord
 from imbi_sdk.queue.job import ActionJob
 from imbi_worker.dispatch.integrations import Integrations
+from imbi_worker.dispatch.opened import Opened, OpenedCredentials
 from imbi_worker.dispatch.ports import (
     Clock,
-    Credentials,
     Fetch,
     FetchObserver,
     Identity,
@@ -23,6 +23,7 @@ from imbi_worker.dispatch.ports import (
 )
 
 GRAPH_AWAY: Final = "graph unreachable"
+_NO_INTEGRATION: Final = Integration()
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,7 @@ class Sources:
     """The ports that supplies come from."""
 
     integrations: Integrations
-    credentials: Credentials
+    credentials: OpenedCredentials
     identity: Identity
     clock: Clock
     on_fetch: FetchObserver | None = None
@@ -38,13 +39,14 @@ class Sources:
 
 @dataclass(slots=True)
 class JobSupply:
-    """The supplies of one attempt; remembers which integration it has used."""
+    """The supplies of one attempt; keeps what it uses open, and remembers which integration."""
 
     sources: Sources
     job: ActionJob
     resolved: Resolved
     standing: Standing
     _used: Integration | None = field(default=None, init=False)
+    _opened: Opened | None = field(default=None, init=False, repr=False)
     _fetch: Fetch = field(default="ok", init=False)
 
     async def __call__(self, *, fresh: bool) -> Supplies:
@@ -53,15 +55,15 @@ class JobSupply:
             integration = await self._integration(stale=self._used if fresh else None)
             self._used = integration
             _refuse_foreign(integration.record, self.job, self.resolved.slug)
-            credentials = self._credentials(integration)
+            self._opened = opened = self._open(integration)
         finally:
             self._tell(began)
         context = _context(self.job, integration.record, self.sources.identity)
-        return Supplies(context_for(self.resolved.entry.handler_cls, context), credentials)
+        return Supplies(context_for(self.resolved.entry.handler_cls, context), opened.values)
 
     async def _integration(self, *, stale: Integration | None) -> Integration:
         if self.job.plugin_id is None:
-            return Integration()
+            return _NO_INTEGRATION
         sources, plugin_id = self.sources, self.job.plugin_id
         with_application = sources.credentials.uses_application(self.resolved.entry)
         kept = sources.integrations.kept(plugin_id, with_application=with_application, stale=stale)
@@ -81,9 +83,9 @@ class JobSupply:
         self._fetch = "ok"
         return found
 
-    def _credentials(self, integration: Integration) -> dict[str, str]:
+    def _open(self, integration: Integration) -> Opened:
         try:
-            return self.sources.credentials.decrypt(integration, self.resolved.entry)
+            return self.sources.credentials.open(integration, self.resolved.entry)
         except PluginCredentialsMissing as error:
             self._fetch = "missing" if error.__cause__ is None else "decrypt_error"
             text = f"{DeathReason.MISSING_CREDENTIALS}: {error}"

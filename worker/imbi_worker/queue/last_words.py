@@ -34,7 +34,8 @@ class LastWords:
             self._finish(redis, endings)
         _LOG.warning(
             "drain.forced",
-            released=[ending.id for ending in given_back],
+            jobs=len(given_back),
+            released=" ".join(ending.id for ending in given_back),
             hint="an action did not let go of the event loop",
         )
         self._presence.leave_from_thread(redis)
