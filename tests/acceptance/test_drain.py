@@ -97,3 +97,35 @@ async def test_what_ends_within_the_drain_is_written_and_what_waits_is_not_begun
     done = [await stage.job(job.id) for job in enqueued.jobs]
     assert {job["attempts"] for job in done} == {"1"}
     assert sum(f"-{next_one.pid}-" in job["worker"] for job in done) == 4
+
+
+async def test_what_was_claimed_while_an_action_blocks_goes_back_too(
+    stage: Stage, installed: dict[str, str], tmp_path: Path
+) -> None:
+    """Redis has leased it, and the loop that should hear of it never turns again."""
+    marker = tmp_path / "began"
+    blocking = await stage.enqueue(("stubborn#block", {"marker": str(marker)}), projects=("p0",))
+    innocent = await stage.enqueue(
+        ("demo#work", {"label": "innocent"}),
+        delivery="d2",
+        projects=tuple(f"p{n}" for n in range(1, 100)),
+    )
+    worker = await stage.worker(environment=installed, drain="500ms", grace="500ms", lease="60s")
+    await until(marker.exists)
+
+    async def leased() -> dict[str, str]:
+        """Job by job, the number of the claim that it came with."""
+        jobs = {job.id: await stage.job(job.id) for job in (*blocking.jobs, *innocent.jobs)}
+        return {id_: job["token"].split("/")[1] for id_, job in jobs.items() if "token" in job}
+
+    async def of_two_claims() -> bool:
+        return len(set((await leased()).values())) == 2
+
+    await until(of_two_claims)
+    unheard = [id_ for id_, claim in (await leased()).items() if claim == "2"]
+    worker.terminate()
+    assert await worker.ended(20) == 0
+    assert await leased() == {}
+    jobs = [await stage.job(id_) for id_ in unheard]
+    assert {(job["attempts"], job.get("crashes")) for job in jobs} == {("0", None)}
+    assert not any(job.get("unknown") for job in jobs), "they were never begun"

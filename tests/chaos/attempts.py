@@ -79,10 +79,10 @@ def disturbances(lines: Iterable[Line], *, lease: float) -> Disturbances:
                 found.drains[line.pid] = line.at
             case "given back":
                 found.given_back.add((line.pid, line.job))
-            case "freeze":
-                found.of_pid[line.pid].append(("freeze", line.at, line.until))
-            case "stall":
-                found.of_pid[line.pid].append(("stall", line.until, line.at))
+            case "freeze" | "stall":
+                # A freeze is noted as it begins, a stall when it is over.
+                begun, over = sorted((line.at, line.until))
+                found.of_pid[line.pid].append((line.what, begun, over))
             case "writes lost":
                 found.undone.append((line.until, line.at))
             case "redis away":

@@ -14,7 +14,7 @@ from room import Room
 from chaos.proxy import Cut, Proxy
 from imbi_sdk.queue import keys
 from imbi_worker.embedded import Valkey
-from imbi_worker.queue.claims import _CLAIM, Claimer, Request
+from imbi_worker.queue.claims import CLAIM, Claimer, Request
 from imbi_worker.queue.connection import connect_blocking
 from imbi_worker.queue.finishing import FINISH
 from imbi_worker.queue.leases import Lease, Watchdog
@@ -110,7 +110,7 @@ async def test_a_claim_whose_reply_is_lost_on_the_way_into_a_drain_costs_no_atte
     await proxy.start()
     assert await claim(own_room, "w1") == {}  # Redis knows the script: the next call runs it
     enqueued = await own_room.enqueue({"label": "a"})
-    proxy.cut(Cut("after", 0.0, _CLAIM.sha.encode()))
+    proxy.cut(Cut("after", 0.0, CLAIM.sha.encode()))
     async with own_room.worker(url=proxy.url) as engine:
         engines.append(engine)
         await until(lambda: bool(cuts))
@@ -140,7 +140,7 @@ async def test_a_claim_whose_reply_is_lost_is_repeated_though_an_ending_cannot_b
     async with own_room.worker(url=proxy.url, lease=LEASE) as engine:
         await own_room.enqueue({"label": "first", "does": "wait"})
         await until(lambda: "first" in probe.JOURNAL.of("start"))
-        proxy.cut(Cut("after", 0.0, _CLAIM.sha.encode()))
+        proxy.cut(Cut("after", 0.0, CLAIM.sha.encode()))
         second = (await own_room.enqueue({"label": "second"}, delivery="d2", project="p2")).jobs[0]
         await until(lambda: bool(cuts))
         first_end = int((await own_room.job(second.id))["lease_until"])

@@ -307,7 +307,7 @@ async def test_a_call_that_comes_after_a_later_claim_leases_nothing(desk: Desk) 
 async def test_a_call_that_comes_after_its_repeat_leases_nothing(desk: Desk) -> None:
     """Not even where the repeat found nothing to claim."""
     late = desk.claim_arguments("w1")
-    desk.claimer("w1")._has_failed = True
+    desk.claimer("w1")._is_unheard = True
     assert await desk.claimed_ids("w1") == []
     job = await desk.job()
     assert (await desk.claim_late(late))[3] == []

@@ -58,9 +58,12 @@ def build_engine(
     queue, name, lease = redis.default_queue_name, worker_id(), plan.options.lease
     listener: Witness = witness or NoWitness()
     intake = Intake(signer=plan.signer, accepts_unsigned=plan.accepts_unsigned)
-    crew = _crew(redis, dispatcher, plan, name=name, intake=intake, witness=listener)
+    claimer = Claimer(redis, queue=queue, worker=name, lease=lease, slugs=plan.slugs)
+    crew = _crew(
+        redis, dispatcher, plan, name=name, claimer=claimer, intake=intake, witness=listener
+    )
     parts = Parts(
-        claimer=Claimer(redis, queue=queue, worker=name, lease=lease, slugs=plan.slugs),
+        claimer=claimer,
         in_hand=crew.in_hand,
         finisher=crew.finisher,
         watchdog=crew.watchdog,
@@ -89,6 +92,7 @@ def _crew(
     plan: WorkerPlan,
     *,
     name: str,
+    claimer: Claimer,
     intake: Intake,
     witness: Witness,
 ) -> _Crew:
@@ -102,7 +106,9 @@ def _crew(
         in_hand.settled(ending, reply)
 
     def say_last(blocking: Redis) -> None:
-        LastWords(finisher, in_hand, presence, queue=queue).say(blocking)
+        LastWords(
+            claimer=claimer, finisher=finisher, in_hand=in_hand, presence=presence, queue=queue
+        ).say(blocking)
 
     watchdog = Watchdog(
         connect_blocking(plan.redis_url),

@@ -84,7 +84,6 @@ class ClaimLoop:
         self._at_most = _CLAIM_AT_MOST
         self._pause = 0.0
         self._spares_until = 0.0
-        self._is_unheard = False
         self._trouble = ""
         self._has_rights = False
         self.is_connected = False
@@ -129,15 +128,13 @@ class ClaimLoop:
 
     async def return_unheard(self) -> None:
         """Give back what a claim whose reply was lost has leased: a drain costs no attempt."""
-        nothing = Request(0, 0, takes_any=False, spares_expired=True, graph_answers=False)
-        while self._is_unheard:
+        while self._claimer.is_unheard:
             try:
-                claim = await self._claimer.claim(nothing)
+                jobs = await self._claimer.recall()
             except (RedisError, OSError):
                 await asyncio.sleep(0.1)
                 continue
-            self._is_unheard = False
-            for job in claim.jobs:
+            for job in jobs:
                 self._in_hand.give_back(job)
 
     async def _ask_for_rights(self) -> None:
@@ -153,12 +150,10 @@ class ClaimLoop:
         """None when it was stopped meanwhile; what Redis has leased then is yet unheard."""
         begun = time.monotonic()
         claiming = self._claimer.claim(self._request(begun, is_early=bool(wait)), wait=wait)
-        self._is_unheard = True
         # A short call is let end; one that waits for a token is not.
         claim = await (self._until_stopped(claiming) if wait else claiming)
         if claim is None:
             return None
-        self._is_unheard = False
         if self._pause:
             _LOG.info("redis.back")
         self._pause, self._trouble = 0.0, ""

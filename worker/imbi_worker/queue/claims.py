@@ -12,7 +12,7 @@ from imbi_sdk.queue.scripts import load_script
 from imbi_worker.queue.waking import Pipelines, run_when_woken
 
 SCRIPTS = "imbi_worker.queue.scripts"
-_CLAIM = load_script("claim", SCRIPTS)
+CLAIM = load_script("claim", SCRIPTS)
 _FIELDS = 5
 
 
@@ -89,6 +89,9 @@ class Request:
     passes_on: bool = True
 
 
+_NOTHING = Request(0, 0, takes_any=False, spares_expired=True, graph_answers=False)
+
+
 class Claimer:
     """Claims for one worker. A claim that failed is repeated under its number."""
 
@@ -101,9 +104,14 @@ class Claimer:
         self._lease_ms = int(lease / timedelta(milliseconds=1))
         self._slugs = f" {' '.join(slugs)} "
         self._number = 1
-        self._has_failed = False
+        self._is_unheard = False
         # Redis' time (ms) at the last reply, and our own (seconds) when it came.
         self._clocks: tuple[int, float] | None = None
+
+    @property
+    def is_unheard(self) -> bool:
+        """Whether the reply to a call has not come: Redis may have leased jobs by it."""
+        return self._is_unheard
 
     async def claim(self, request: Request, *, wait: timedelta = timedelta()) -> Claim:
         """What there is for this worker: at once, or, within *wait*, when one more job is due.
@@ -111,15 +119,26 @@ class Claimer:
         :raises redis.exceptions.RedisError: nothing is known to be claimed; call again
         """
         arguments = self._arguments(request)
-        self._has_failed = True
+        self._is_unheard = True
         if wait:
-            reply = await run_when_woken(self._redis, _CLAIM, arguments, wait, queue=self._queue)
+            reply = await run_when_woken(self._redis, CLAIM, arguments, wait, queue=self._queue)
         else:
-            reply = await _CLAIM(self._redis, [self._queue], arguments)
+            reply = await CLAIM(self._redis, [self._queue], arguments)
         self._number += 1
-        self._has_failed = False
+        self._is_unheard = False
         self._clocks = int(reply[0]), time.monotonic()
-        return _parse(reply)
+        return parse_claim(reply)
+
+    async def recall(self) -> tuple[ClaimedJob, ...]:
+        """What an unheard call has leased; it can lease nothing any more.
+
+        :raises redis.exceptions.RedisError: call again
+        """
+        return (await self.claim(_NOTHING)).jobs
+
+    def recalling(self) -> list[Any]:
+        """The script's arguments for the same, from any thread."""
+        return self._arguments(_NOTHING)
 
     def _arguments(self, request: Request) -> list[Any]:
         return [
@@ -136,7 +155,7 @@ class Claimer:
             self._slugs,
             self._redis_time(),
             int(request.passes_on),
-            int(self._has_failed),
+            int(self._is_unheard),
         ]
 
     def _redis_time(self) -> int | str:
@@ -147,7 +166,8 @@ class Claimer:
         return at + int((time.monotonic() - seen) * 1000)
 
 
-def _parse(reply: Sequence[Any]) -> Claim:
+def parse_claim(reply: Sequence[Any]) -> Claim:
+    """The script's reply."""
     at, next_due, left, jobs, events, strangers, aborts = reply
     bodies = dict(zip(events[::2], events[1::2], strict=True))
     return Claim(

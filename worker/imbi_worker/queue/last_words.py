@@ -6,11 +6,12 @@ should the loop wake up and write the same, the second one changes nothing.
 
 import structlog
 from redis import Redis
-from redis.exceptions import NoScriptError
 
+from imbi_worker.queue.claims import CLAIM, Claimer, parse_claim
 from imbi_worker.queue.finishing import FINISH, Ending, Finisher
 from imbi_worker.queue.in_hand import JobsInHand
 from imbi_worker.queue.presence import Presence
+from imbi_worker.queue.without_verdict import released
 
 _LOG = structlog.get_logger("imbi_worker.queue")
 
@@ -19,8 +20,15 @@ class LastWords:
     """Writes what has ended, gives back what has not, and says goodbye."""
 
     def __init__(
-        self, finisher: Finisher, in_hand: JobsInHand, presence: Presence, *, queue: str
+        self,
+        *,
+        claimer: Claimer,
+        finisher: Finisher,
+        in_hand: JobsInHand,
+        presence: Presence,
+        queue: str,
     ) -> None:
+        self._claimer = claimer
         self._finisher = finisher
         self._in_hand = in_hand
         self._presence = presence
@@ -28,10 +36,10 @@ class LastWords:
 
     def say(self, redis: Redis) -> None:
         """:raises redis.exceptions.RedisError: leases run out instead"""
-        given_back = self._in_hand.unended()
+        given_back = [*self._in_hand.unended(), *self._unheard(redis)]
         endings = [*self._finisher.unwritten, *given_back]
         if endings:
-            self._finish(redis, endings)
+            FINISH.run_blocking(redis, [self._queue], self._finisher.arguments(endings))
         _LOG.warning(
             "drain.forced",
             jobs=len(given_back),
@@ -40,9 +48,9 @@ class LastWords:
         )
         self._presence.leave_from_thread(redis)
 
-    def _finish(self, redis: Redis, endings: list[Ending]) -> None:
-        arguments = self._finisher.arguments(endings)
-        try:
-            redis.evalsha(FINISH.sha, 1, self._queue, *arguments)
-        except NoScriptError:
-            redis.eval(FINISH.source, 1, self._queue, *arguments)
+    def _unheard(self, redis: Redis) -> list[Ending]:
+        """What Redis has leased by a claim whose reply the loop has not read."""
+        if not self._claimer.is_unheard:
+            return []
+        reply = CLAIM.run_blocking(redis, [self._queue], self._claimer.recalling())
+        return [released(job) for job in parse_claim(reply).jobs]

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 import structlog
 from redis import Redis
-from redis.exceptions import NoScriptError, ReadOnlyError, RedisError
+from redis.exceptions import ReadOnlyError, RedisError
 
 from imbi_sdk.queue import keys
 from imbi_sdk.queue.scripts import load_script
@@ -209,9 +209,7 @@ class Watchdog:
 
     def _call(self, arguments: Sequence[Any]) -> Sequence[int]:
         try:
-            reply: Any = self._redis.evalsha(_RENEW.sha, 1, self._queue, *arguments)
-        except NoScriptError:
-            reply = self._redis.eval(_RENEW.source, 1, self._queue, *arguments)
+            reply = _RENEW.run_blocking(self._redis, [self._queue], arguments)
         except ReadOnlyError:
             # A demoted primary keeps its connections; a new one finds the new primary.
             self._redis.connection_pool.disconnect()

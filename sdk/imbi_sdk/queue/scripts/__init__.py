@@ -19,6 +19,12 @@ class Executes(Protocol):
     async def execute_command(self, *args: Any, **options: Any) -> Any: ...
 
 
+class ExecutesBlocking(Protocol):
+    """The same of redis-py's blocking flavour."""
+
+    def execute_command(self, *args: Any, **options: Any) -> Any: ...
+
+
 class Script:
     """The script *name*.lua of *package*, read when it is first run: most commands run none.
 
@@ -49,6 +55,15 @@ class Script:
             return await client.execute_command("EVALSHA", self.sha, len(keys), *keys, *args)
         except NoScriptError:
             return await client.execute_command("EVAL", self.source, len(keys), *keys, *args)
+
+    def run_blocking(
+        self, client: ExecutesBlocking, keys: Sequence[str], args: Sequence[Any]
+    ) -> Any:
+        """The same, from a thread."""
+        try:
+            return client.execute_command("EVALSHA", self.sha, len(keys), *keys, *args)
+        except NoScriptError:
+            return client.execute_command("EVAL", self.source, len(keys), *keys, *args)
 
 
 def load_script(name: str, package: str = _SHARED) -> Script:
