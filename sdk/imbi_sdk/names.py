@@ -8,6 +8,7 @@ behind all the others: a command that looks at Redis needs no graph driver. Besi
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
+from types import ModuleType
 from typing import Any
 
 
@@ -29,3 +30,9 @@ def on_demand(
         return found
 
     return sorted(home_of), load
+
+
+def load_all(package: ModuleType) -> None:
+    """Load now what *package* would load on demand: nobody who comes later waits for it."""
+    for name in package.__all__:
+        getattr(package, name)

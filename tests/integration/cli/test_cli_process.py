@@ -8,8 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from bolt import Bolt
 from station import Station
 from terminal import screen
+
+from imbi_worker.graph import GraphAddress
 
 COMMAND = str(Path(sys.executable).parent / "imbi-worker")
 HEAVY = ("arq", "redis", "neo4j", "aiohttp", "structlog", "cryptography", "imbi_sdk")
@@ -120,6 +123,9 @@ NOT_TO_LOOK = frozenset(
         *("imbi_sdk.queue.producer", "imbi_worker.dispatch", "imbi_worker.builtin"),
     )
 )
+NOT_FOR_A_CATALOGUE = frozenset(
+    ("celpy", "lark", "pendulum", "opentelemetry", "imbi_worker.queue.inspection.views")
+)
 # Under Python 3.11 up to 466; a tenth of them costs some 25 ms.
 MOST_MODULES = 480
 
@@ -147,6 +153,24 @@ def test_a_look_at_the_queue_loads_what_it_needs(station: Station, line: str) ->
     found = loaded(station, line)
     assert sorted((NOT_TO_LOOK | {"rich.console"}) & found) == []
     assert len(found) <= MOST_MODULES
+
+
+def test_a_list_of_plugins_runs_none(station: Station) -> None:
+    """What their actions need, Redis and the graph's driver are for others."""
+    found = loaded(station, "plugins list")
+    assert sorted((set(HEAVY) - {"imbi_sdk", "cryptography"} | NOT_FOR_A_CATALOGUE) & found) == []
+    assert "imbi_worker.builtin.update_project" in found
+
+
+def test_a_list_of_credentials_loads_the_driver_and_no_action(
+    station: Station, graph_address: GraphAddress, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor Redis, which it does not ask."""
+    Bolt(graph_address).is_configured(monkeypatch)
+    found = loaded(station, "credentials list")
+    heavy = set(HEAVY) - {"neo4j", "cryptography", "imbi_sdk"} | NOT_FOR_A_CATALOGUE
+    assert sorted(heavy & found) == []
+    assert "neo4j" in found
 
 
 @pytest.mark.parametrize("line", CHANGES)

@@ -14,12 +14,14 @@ PACKAGES = (
     "imbi_sdk.attempt",
     "imbi_sdk.queue",
     "imbi_worker.builtin",
+    "imbi_worker.builtin.cel",
     "imbi_worker.dispatch",
     "imbi_worker.embedded",
     "imbi_worker.graph",
     "imbi_worker.identity",
     "imbi_worker.observability",
     "imbi_worker.queue",
+    "imbi_worker.queue.inspection",
 )
 
 

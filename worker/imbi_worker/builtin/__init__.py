@@ -6,7 +6,7 @@ __all__, __getattr__ = on_demand(
     __name__,
     {
         "gateway_actions": ("GatewayActions",),
-        "http": ("SESSIONS", "close"),
-        "shipped": ("BUILTINS",),
+        "http": ("SESSIONS", "close", "imbi_client"),
+        "shipped": ("BUILTINS", "prepare"),
     },
 )

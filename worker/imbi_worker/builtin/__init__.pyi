@@ -4,9 +4,11 @@ from imbi_worker.builtin.gateway_actions import (
 from imbi_worker.builtin.http import (
     SESSIONS,
     close,
+    imbi_client,
 )
 from imbi_worker.builtin.shipped import (
     BUILTINS,
+    prepare,
 )
 
 __all__ = [
@@ -14,4 +16,6 @@ __all__ = [
     "SESSIONS",
     "GatewayActions",
     "close",
+    "imbi_client",
+    "prepare",
 ]

@@ -7,11 +7,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from imbi_sdk.context import PluginContext
 from imbi_sdk.errors import PermanentError, Skip, UpstreamError
 from imbi_sdk.json_pointer import JsonPointer
-from imbi_worker.builtin.cel import evaluate
+from imbi_worker import identity
+from imbi_worker.builtin import cel
 from imbi_worker.builtin.deployment_status import status_at
 from imbi_worker.builtin.releases import Releases
 from imbi_worker.builtin.selectors import required_text_at, text_at
-from imbi_worker.identity import Unanswered
 
 HANDLER: Final = "gateway-actions#add_deployment_event"
 
@@ -57,14 +57,16 @@ async def add_deployment_event(
     have failed, and the event is lost if nobody asks again.
     """
     status = status_at(event, action_config.status_selector, field="status_selector")
-    committish = await evaluate(
+    committish = await cel.evaluate(
         action_config.committish_expression, event, field="committish_expression"
     )
     if committish is None:
         raise Skip("committish_expression gives null: Imbi knows a release by its commit")
     tag = None
     if action_config.version_expression is not None:
-        tag = await evaluate(action_config.version_expression, event, field="version_expression")
+        tag = await cel.evaluate(
+            action_config.version_expression, event, field="version_expression"
+        )
     environment = required_text_at(
         event, action_config.environment_selector, field="environment_selector"
     )
@@ -76,7 +78,7 @@ async def add_deployment_event(
         raise UpstreamError(f"Imbi has no release with {named} yet; {status!r} waits for it")
     try:
         await releases.record_deployment(release_id, environment, body)
-    except Unanswered as error:
+    except identity.Unanswered as error:
         if replaces(action_config):
             raise
         raise PermanentError(

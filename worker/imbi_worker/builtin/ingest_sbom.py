@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from imbi_sdk.context import PluginContext
 from imbi_sdk.errors import PermanentError, Skip, UpstreamError
 from imbi_sdk.json_pointer import JsonPointer
-from imbi_worker.builtin.cel import evaluate
+from imbi_worker.builtin import cel
 from imbi_worker.builtin.create_release import new_release
 from imbi_worker.builtin.releases import Releases
 from imbi_worker.builtin.selectors import value_at
@@ -52,7 +52,7 @@ async def ingest_sbom(
 
     Running it again does no harm: the SBoM of a release is replaced.
     """
-    tag = await evaluate(action_config.version_expression, event, field="version_expression")
+    tag = await cel.evaluate(action_config.version_expression, event, field="version_expression")
     if tag is None:
         raise Skip("version_expression gives null: the SBoM is of no release")
     document = value_at(event, action_config.sbom_selector, field="sbom_selector")
@@ -88,7 +88,7 @@ async def _created(
 
 
 async def _committish(expression: str, event: dict[str, Any]) -> str:
-    found = await evaluate(expression, event, field="committish_expression") or ""
+    found = await cel.evaluate(expression, event, field="committish_expression") or ""
     committish = found.strip().lower()[:_COMMITTISH_LENGTH]
     if _COMMITTISH.fullmatch(committish) is None:
         raise PermanentError("committish_expression gives no commit: no seven digits of a SHA")

@@ -9,8 +9,7 @@ from typing import Any, Final
 
 from imbi_sdk.context import PluginContext
 from imbi_sdk.errors import PermanentError, Skip, UpstreamError
-from imbi_worker.builtin.http import imbi_client
-from imbi_worker.identity import Reply, Unanswered
+from imbi_worker import builtin, identity
 
 # What a proxy says when Imbi itself may have got the request.
 _LOST_ON_THE_WAY: Final = frozenset({HTTPStatus.BAD_GATEWAY, HTTPStatus.GATEWAY_TIMEOUT})
@@ -24,7 +23,7 @@ class Releases:
     """Asks Imbi's API on behalf of *handler*; errors come by kind, as of `ApiClient`."""
 
     def __init__(self, ctx: PluginContext, handler: str) -> None:
-        self._client = imbi_client()
+        self._client = builtin.imbi_client()
         self._project = ("organizations", ctx.org_slug, "projects", ctx.project_id)
         self._handler = handler
 
@@ -83,7 +82,7 @@ class Releases:
                 "environment is not known yet"
             )
         if reply.status in _LOST_ON_THE_WAY:
-            raise Unanswered(f"{reply.method} {reply.url} answered {reply.status}")
+            raise identity.Unanswered(f"{reply.method} {reply.url} answered {reply.status}")
         self._client.check(reply)
 
     async def put_sbom(self, release_id: str, document: dict[str, Any]) -> None:
@@ -123,7 +122,7 @@ class Releases:
         self._client.check(reply)
 
 
-def _id(reply: Reply, release: Any) -> str:
+def _id(reply: "identity.Reply", release: Any) -> str:
     found = release.get("id") if isinstance(release, dict) else None
     if not (isinstance(found, str) and found):
         raise UpstreamError(f"{reply.method} {reply.url} answered with a release that has no id")

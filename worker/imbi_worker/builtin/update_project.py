@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, RootModel
 from imbi_sdk.context import PluginContext
 from imbi_sdk.errors import Skip
 from imbi_sdk.json_pointer import JsonPointer
-from imbi_worker.builtin.http import imbi_client
+from imbi_worker import builtin
 from imbi_worker.builtin.selectors import value_at
 
 HANDLER: Final = "gateway-actions#update_project"
@@ -51,7 +51,7 @@ async def update_project(
         }
         for update in updates
     ]
-    await imbi_client().patch(
+    await builtin.imbi_client().patch(
         "organizations",
         ctx.org_slug,
         "projects",

@@ -84,6 +84,9 @@ def _config(path: Path) -> str:
 async def _try(trial: Trial, session: Session, *, is_dry: bool) -> TrialReport:
     wiring.load(within=session.settings.import_timeout)
     store = None if trial.plugin_id is None else wiring.open_store(session.settings)
+    if not is_dry:
+        # Else the action would seem to take as long as its libraries take to load.
+        builtin.prepare()
     try:
         return await (rehearse if is_dry else run_here)(trial, store)
     finally:

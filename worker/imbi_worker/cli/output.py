@@ -27,7 +27,7 @@ from imbi_worker.operations.json_form import plain as plain
 from imbi_worker.operations.wording import age as age
 from imbi_worker.operations.wording import counted as counted
 from imbi_worker.operations.wording import one_line as one_line
-from imbi_worker.queue.inspection.views import Page
+from imbi_worker.queue import inspection
 
 Cell: TypeAlias = str | datetime | None
 
@@ -103,7 +103,7 @@ class Output:
         """Begin again at the top of the screen; into a file or a pipe, with an empty line."""
         self._canvas.clear()
 
-    def more(self, page: Page[Any]) -> None:
+    def more(self, page: "inspection.Page[Any]") -> None:
         """That a list goes on, and how to go on with it."""
         if page.cursor is None:
             return

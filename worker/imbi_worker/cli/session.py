@@ -10,7 +10,6 @@ from functools import cached_property
 from typing import TypeVar
 
 import typer
-from redis.asyncio import Redis
 
 from imbi_sdk.errors import ConfigurationError, PluginSchemaCollisionError
 from imbi_sdk.queue import SigningKeyError
@@ -18,8 +17,7 @@ from imbi_worker import graph, wiring
 from imbi_worker.cli.output import INTERRUPTED, OK, Output
 from imbi_worker.graph import GraphMisconfigured
 from imbi_worker.operations.errors import Misconfigured, OperationError
-from imbi_worker.queue import RedisAddressError
-from imbi_worker.queue.inspection import Inspection
+from imbi_worker.queue import RedisAddressError, inspection
 from imbi_worker.settings import Settings, SettingsError
 
 _CANCEL_AGAIN = 0.1
@@ -43,12 +41,12 @@ class Session:
         self._graphs: list[graph.Neo4jGraph] = []
 
     @cached_property
-    def redis(self) -> Redis:
+    def redis(self) -> "inspection.Client":
         return wiring.open_redis(self.settings)
 
     @cached_property
-    def inspection(self) -> Inspection:
-        return Inspection(self.redis, queue=self.settings.queue)
+    def inspection(self) -> "inspection.Inspection":
+        return inspection.Inspection(self.redis, queue=self.settings.queue)
 
     @cached_property
     def graph(self) -> "graph.Neo4jGraph":

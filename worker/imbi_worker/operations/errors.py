@@ -24,8 +24,7 @@ from imbi_sdk.queue import (
     SigningKeyError,
 )
 from imbi_worker.graph import GraphMisconfigured
-from imbi_worker.queue.inspection.asking import NotAllowed
-from imbi_worker.queue.inspection.views import InvalidCursor
+from imbi_worker.queue import InvalidCursor, NotAllowed
 
 
 class OperationError(Exception):

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from imbi_worker.queue.inspection.views import JobView
+from imbi_worker.queue import inspection
 
 _SPANS: Final = ((86_400, "d"), (3_600, "h"), (60, "m"), (1, "s"))
 
@@ -39,7 +39,7 @@ def one_line(text: str) -> str:
     return " ".join(text.split())
 
 
-def reason(job: JobView) -> str:
+def reason(job: "inspection.JobView") -> str:
     """Why a job waits, or what became of it, in one line."""
     if job.wait is not None:
         return one_line(job.wait.text)

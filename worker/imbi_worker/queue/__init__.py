@@ -8,7 +8,6 @@ __all__, __getattr__ = on_demand(
         "arq_pool": ("connect",),
         "assembly": ("WorkerPlan", "build_engine", "worker_id"),
         "connection": (
-            "RedisAddressError",
             "in_database",
             "is_passing",
             "open_client",
@@ -16,6 +15,7 @@ __all__, __getattr__ = on_demand(
         ),
         "dead_letters": ("Replayed", "replay"),
         "engine": ("Engine", "EngineOptions"),
+        "errors": ("InvalidCursor", "NotAllowed", "RedisAddressError"),
         "janitor": ("Retention",),
         "trouble": ("LayoutMismatch",),
     },

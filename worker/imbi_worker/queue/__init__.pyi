@@ -7,7 +7,6 @@ from imbi_worker.queue.assembly import (
     worker_id,
 )
 from imbi_worker.queue.connection import (
-    RedisAddressError,
     in_database,
     is_passing,
     open_client,
@@ -21,6 +20,11 @@ from imbi_worker.queue.engine import (
     Engine,
     EngineOptions,
 )
+from imbi_worker.queue.errors import (
+    InvalidCursor,
+    NotAllowed,
+    RedisAddressError,
+)
 from imbi_worker.queue.janitor import (
     Retention,
 )
@@ -31,7 +35,9 @@ from imbi_worker.queue.trouble import (
 __all__ = [
     "Engine",
     "EngineOptions",
+    "InvalidCursor",
     "LayoutMismatch",
+    "NotAllowed",
     "RedisAddressError",
     "Replayed",
     "Retention",

@@ -27,6 +27,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from imbi_sdk.connecting import behind
+from imbi_worker.queue.errors import RedisAddressError
 from imbi_worker.queue.packing import PACKING
 
 _SCHEMES = {"valkey": "redis", "valkeys": "rediss"}
@@ -36,10 +37,6 @@ _PASSING = (ReadOnlyError, OutOfMemoryError, MasterDownError, ClusterDownError)
 # What is refused inside a script has no code: the texts of Redis 7.2 and Valkey, and of Redis 7.0.
 _FORBIDDEN = ("ACL failure in script", "The user executing the script can't")
 _PASSING_CODES = ("BUSY", "NOREPLICAS", "MISCONF")
-
-
-class RedisAddressError(ValueError):
-    """The address of Redis cannot be used; says why, without its password."""
 
 
 def with_certificates(

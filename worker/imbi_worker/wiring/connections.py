@@ -3,13 +3,13 @@
 import inspect
 
 from pydantic import SecretStr
-from redis.asyncio import Redis
 
 from imbi_worker import graph, queue
+from imbi_worker.queue import inspection
 from imbi_worker.settings import Settings, SettingsError
 
 
-def open_redis(settings: Settings) -> Redis:
+def open_redis(settings: Settings) -> "inspection.Client":
     """A client that connects when it is used. :raises SettingsError: no address is set."""
     return queue.open_client(redis_url(settings))
 

@@ -107,6 +107,7 @@ async def worker(
         engine = queue.build_engine(redis, dispatcher, plan, witness=telemetry)
         telemetry.counts.watch(lambda: engine.vitals)
         stack.push_async_callback(engine.close)
+        builtin.prepare()
         return_large_blocks()
         # What is loaded by now stays; walking it again and again cost a tenth of an attempt.
         gc.collect()

@@ -6,4 +6,8 @@ and shows the event in its errors. Here an expression has a longest source, a de
 nesting, a time and a size, and errors name places of the expression only.
 """
 
-from imbi_worker.builtin.cel.expression import evaluate as evaluate
+from imbi_sdk.names import on_demand
+
+__all__, __getattr__ = on_demand(
+    __name__, {"expression": ("evaluate",), "program": ("make_parser",)}
+)

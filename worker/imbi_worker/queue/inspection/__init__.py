@@ -3,6 +3,13 @@
 Every list has an index that the scripts keep, so nothing scans Redis.
 """
 
-from imbi_worker.queue.inspection.reader import Inspection
+from imbi_sdk.names import on_demand
 
-__all__ = ["Inspection"]
+__all__, __getattr__ = on_demand(
+    __name__,
+    {
+        "asking": ("Client",),
+        "reader": ("Inspection",),
+        "views": ("JobView", "Page"),
+    },
+)

@@ -10,14 +10,11 @@ from redis.exceptions import RedisError
 from imbi_sdk.queue import QueueError, QueueUnavailable
 from imbi_sdk.queue.unreachable import reason
 from imbi_worker.queue.connection import is_forbidden, is_passing
+from imbi_worker.queue.errors import NotAllowed
 from imbi_worker.queue.trouble import CA_SETTING
 
 Client: TypeAlias = Redis
 Command: TypeAlias = tuple[str | int | float, ...]
-
-
-class NotAllowed(QueueError):  # noqa: N818 - reads as what it is at the call
-    """Redis knows our user, and does not allow it this call; the text names both."""
 
 
 @contextmanager

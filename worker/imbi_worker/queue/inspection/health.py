@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal, TypeAlias
 
 from imbi_sdk.queue import QueueError, QueueUnavailable
-from imbi_worker.queue.inspection.asking import Client, NotAllowed, ask
+from imbi_worker.queue.errors import NotAllowed
+from imbi_worker.queue.inspection.asking import Client, ask
 from imbi_worker.queue.inspection.replies import number, server_time, text
 
 Persistence: TypeAlias = Literal["append-only file", "snapshots", "none"]

@@ -12,6 +12,7 @@ none that stayed where it was is left out.
 from collections.abc import Sequence
 
 from imbi_sdk.queue import keys
+from imbi_worker.queue.errors import InvalidCursor
 from imbi_worker.queue.inspection.asking import ask
 from imbi_worker.queue.inspection.indexes import (
     LOOKED_AT,
@@ -27,7 +28,6 @@ from imbi_worker.queue.inspection.replies import text
 from imbi_worker.queue.inspection.views import (
     DeadLetterView,
     DeliveryView,
-    InvalidCursor,
     JobView,
     Page,
     State,

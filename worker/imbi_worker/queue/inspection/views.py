@@ -204,7 +204,3 @@ class Page(Generic[Item]):
     cursor: str | None
     remaining: int
     is_exact: bool
-
-
-class InvalidCursor(ValueError):  # noqa: N818 - reads as what it is at the call
-    """A cursor that no list of ours gave out."""
