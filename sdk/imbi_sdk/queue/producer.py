@@ -15,7 +15,7 @@ from imbi_sdk.queue.enqueue_calls import Call, send_all
 from imbi_sdk.queue.enqueue_counter import EnqueueCounter
 from imbi_sdk.queue.enqueued import Enqueued, answer
 from imbi_sdk.queue.errors import InvalidDelivery, QueueError
-from imbi_sdk.queue.handlers import handed_over
+from imbi_sdk.queue.handover import handed_over
 from imbi_sdk.queue.job import ActionJob, WebhookRule
 from imbi_sdk.queue.scripts import Executes
 from imbi_sdk.queue.signing import Signer

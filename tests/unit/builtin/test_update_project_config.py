@@ -4,7 +4,6 @@ import traceback
 from typing import Any
 
 import pytest
-from jsonpointer import JsonPointerException
 from pydantic import ValidationError
 
 from imbi_sdk.context import PluginContext
@@ -92,8 +91,7 @@ async def test_a_pointer_to_nothing_is_permanent(pointer: str) -> None:
     config = f'[{{"path": "/a", "from": "{pointer}"}}]'
     with pytest.raises(PermanentError) as raised:
         await run(config, sample("github-push").event())
-    assert repr(pointer) in str(raised.value)
-    assert isinstance(raised.value.__cause__, JsonPointerException)
+    assert str(raised.value) == f"the event has nothing at {pointer!r} (the rule's 'from')"
 
 
 async def test_a_failed_pointer_quotes_nothing_of_the_event(canary: str) -> None:

@@ -1,15 +1,6 @@
-from imbi_worker.builtin.gateway_actions import (
-    GatewayActions,
-)
-from imbi_worker.builtin.http import (
-    SESSIONS,
-    close,
-    imbi_client,
-)
-from imbi_worker.builtin.shipped import (
-    BUILTINS,
-    prepare,
-)
+from imbi_worker.builtin.gateway_actions import GatewayActions
+from imbi_worker.builtin.http import SESSIONS, close, imbi_client
+from imbi_worker.builtin.shipped import BUILTINS, prepare
 
 __all__ = [
     "BUILTINS",

@@ -5,11 +5,11 @@ from typing import Any, Final
 from pydantic import BaseModel, ConfigDict, Field
 
 from imbi_sdk.context import PluginContext
-from imbi_sdk.errors import PermanentError, Skip, UpstreamError
+from imbi_sdk.errors import PermanentError, UpstreamError
 from imbi_sdk.json_pointer import JsonPointer
 from imbi_worker import identity
-from imbi_worker.builtin import cel
 from imbi_worker.builtin.deployment_status import status_at
+from imbi_worker.builtin.release_naming import committish_of, tag_of
 from imbi_worker.builtin.releases import Releases
 from imbi_worker.builtin.selectors import required_text_at, text_at
 
@@ -57,16 +57,8 @@ async def add_deployment_event(
     have failed, and the event is lost if nobody asks again.
     """
     status = status_at(event, action_config.status_selector, field="status_selector")
-    committish = await cel.evaluate(
-        action_config.committish_expression, event, field="committish_expression"
-    )
-    if committish is None:
-        raise Skip("committish_expression gives null: Imbi knows a release by its commit")
-    tag = None
-    if action_config.version_expression is not None:
-        tag = await cel.evaluate(
-            action_config.version_expression, event, field="version_expression"
-        )
+    committish = await committish_of(action_config.committish_expression, event)
+    tag = await tag_of(action_config.version_expression, event)
     environment = required_text_at(
         event, action_config.environment_selector, field="environment_selector"
     )

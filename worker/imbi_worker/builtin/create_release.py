@@ -5,9 +5,8 @@ from typing import Any, Final
 from pydantic import BaseModel, ConfigDict, Field
 
 from imbi_sdk.context import PluginContext
-from imbi_sdk.errors import Skip
 from imbi_sdk.json_pointer import JsonPointer
-from imbi_worker.builtin import cel
+from imbi_worker.builtin.release_naming import committish_of, tag_of
 from imbi_worker.builtin.releases import Releases
 from imbi_worker.builtin.selectors import text_at
 
@@ -38,16 +37,8 @@ async def create_release(
 
     Running it again does no harm: Imbi answers 409, which is as good as done.
     """
-    committish = await cel.evaluate(
-        action_config.committish_expression, event, field="committish_expression"
-    )
-    if committish is None:
-        raise Skip("committish_expression gives null: Imbi knows a release by its commit")
-    tag = None
-    if action_config.version_expression is not None:
-        tag = await cel.evaluate(
-            action_config.version_expression, event, field="version_expression"
-        )
+    committish = await committish_of(action_config.committish_expression, event)
+    tag = await tag_of(action_config.version_expression, event)
     title = text_at(event, action_config.title_selector, field="title_selector")
     await Releases(ctx, HANDLER).create(
         new_release(ctx, committish=committish, tag=tag, title=title)

@@ -23,7 +23,11 @@ _SHOWN: Final = 100
 
 
 def status_at(event: dict[str, Any], pointer: JsonPointer, *, field: str) -> str:
-    """Imbi's word for the status there. Raises `Skip`, with its name, for one Imbi has none for."""
+    """Imbi's word for the status at *pointer*; *field* is what errors call the pointer.
+
+    :raises Skip: Imbi has no word for it; names it
+    :raises PermanentError: there is no text
+    """
     raw = text_at(event, pointer, field=field)
     status = STATUSES.get(raw or "")
     if status is None:

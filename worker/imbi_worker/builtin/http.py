@@ -13,7 +13,7 @@ SESSIONS: Final = Sessions()
 def imbi_client() -> ApiClient:
     """A client of Imbi's API, its address read from the environment now.
 
-    Raises `ConfigurationError` when ``ACTIONS_IMBI_TOKEN`` is missing.
+    :raises ConfigurationError: ``ACTIONS_IMBI_TOKEN`` is missing
     """
     return ApiClient(ApiAddress.from_environment(os.environ), SESSIONS)
 

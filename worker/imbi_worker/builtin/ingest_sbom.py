@@ -11,6 +11,7 @@ from imbi_sdk.errors import PermanentError, Skip, UpstreamError
 from imbi_sdk.json_pointer import JsonPointer
 from imbi_worker.builtin import cel
 from imbi_worker.builtin.create_release import new_release
+from imbi_worker.builtin.release_naming import tag_of
 from imbi_worker.builtin.releases import Releases
 from imbi_worker.builtin.selectors import value_at
 
@@ -52,7 +53,7 @@ async def ingest_sbom(
 
     Running it again does no harm: the SBoM of a release is replaced.
     """
-    tag = await cel.evaluate(action_config.version_expression, event, field="version_expression")
+    tag = await tag_of(action_config.version_expression, event)
     if tag is None:
         raise Skip("version_expression gives null: the SBoM is of no release")
     document = value_at(event, action_config.sbom_selector, field="sbom_selector")

@@ -7,8 +7,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from imbi_sdk.context import PluginContext
 from imbi_sdk.errors import Skip
 from imbi_sdk.json_pointer import JsonPointer
-from imbi_worker.builtin import cel
 from imbi_worker.builtin.deployment_status import status_at
+from imbi_worker.builtin.release_naming import tag_of
 from imbi_worker.builtin.releases import Releases
 
 HANDLER: Final = "gateway-actions#publish_release"
@@ -39,7 +39,7 @@ async def publish_release(
     status = status_at(event, action_config.status_selector, field="status_selector")
     if status != "success":
         raise Skip(f"the deployment status {status!r} publishes nothing")
-    tag = await cel.evaluate(action_config.version_expression, event, field="version_expression")
+    tag = await tag_of(action_config.version_expression, event)
     if tag is None:
         raise Skip("version_expression gives null: there is no release to publish")
     await Releases(ctx, HANDLER).publish(tag, is_prerelease=action_config.prerelease)

@@ -29,14 +29,7 @@ class Releases:
 
     async def create(self, body: Mapping[str, Any]) -> str | None:
         """The id of the new release; None when there is such a one already (409)."""
-        reply = await self._client.send(
-            "POST",
-            *self._project,
-            "releases",
-            is_collection=True,
-            body=dict(body),
-            handler=self._handler,
-        )
+        reply = await self._send("POST", "releases", is_collection=True, body=dict(body))
         if reply.status == HTTPStatus.CONFLICT:
             return None
         self._client.check(reply)
@@ -45,14 +38,8 @@ class Releases:
     async def find(self, *, committish: str | None = None, tag: str | None = None) -> str | None:
         """The id of the first release with that committish and tag, if there is one."""
         query = {"committish": committish, "tag": tag}
-        reply = await self._client.send(
-            "GET",
-            *self._project,
-            "releases",
-            is_collection=True,
-            query={name: value for name, value in query.items() if value is not None},
-            handler=self._handler,
-        )
+        given = {name: value for name, value in query.items() if value is not None}
+        reply = await self._send("GET", "releases", is_collection=True, query=given)
         self._client.check(reply)
         found = reply.json()
         if not isinstance(found, list):
@@ -64,18 +51,11 @@ class Releases:
     ) -> None:
         """Write what happened to the release in *environment*.
 
-        A 404 is an `UpstreamError`, and where a proxy has lost the answer `Unanswered`.
+        :raises UpstreamError: Imbi does not know the one or the other yet
+        :raises Unanswered: a proxy has lost the answer; nobody knows whether it is written
         """
-        reply = await self._client.send(
-            "POST",
-            *self._project,
-            "releases",
-            release_id,
-            "environments",
-            environment,
-            body=dict(body),
-            handler=self._handler,
-        )
+        path = ("releases", release_id, "environments", environment)
+        reply = await self._send("POST", *path, body=dict(body))
         if reply.status == HTTPStatus.NOT_FOUND:
             raise UpstreamError(
                 f"{reply.method} {reply.url} answered 404: the release is gone or the "
@@ -86,40 +66,34 @@ class Releases:
         self._client.check(reply)
 
     async def put_sbom(self, release_id: str, document: dict[str, Any]) -> None:
-        """Replace the SBoM of the release."""
-        reply = await self._client.send(
-            "PUT",
-            *self._project,
-            "releases",
-            release_id,
-            "sbom",
-            body=await asyncio.to_thread(_written, document),
-            handler=self._handler,
-            within=_SBOM_WITHIN,
-        )
+        """Replace the SBoM of the release.
+
+        :raises PermanentError: it holds a number that JSON has no word for
+        """
+        body = await asyncio.to_thread(_written, document)
+        path = ("releases", release_id, "sbom")
+        reply = await self._send("PUT", *path, body=body, within=_SBOM_WITHIN)
         self._client.check(reply)
 
     async def publish(self, tag: str, *, is_prerelease: bool) -> None:
         """Publish the release of *tag*; harmless when it is published already.
 
-        Raises `UpstreamError` when Imbi has no such release yet, and `Skip` when
-        somebody has blocked it.
+        :raises UpstreamError: Imbi has no such release yet
+        :raises Skip: somebody has blocked it
         """
-        reply = await self._client.send(
-            "POST",
-            *self._project,
-            "deployments",
-            "releases",
-            tag,
-            "publish",
-            body={"prerelease": is_prerelease},
-            handler=self._handler,
-        )
+        path = ("deployments", "releases", tag, "publish")
+        reply = await self._send("POST", *path, body={"prerelease": is_prerelease})
         if reply.status == HTTPStatus.NOT_FOUND:
             raise UpstreamError(f"Imbi has no release with the tag {tag!r} yet")
         if reply.status == HTTPStatus.CONFLICT:
             raise Skip(f"the release {tag!r} is blocked in Imbi and was not published")
         self._client.check(reply)
+
+    async def _send(self, method: str, *path: str, **request: Any) -> "identity.Reply":
+        """As `ApiClient.send`, below the project's path."""
+        return await self._client.send(
+            method, *self._project, *path, handler=self._handler, **request
+        )
 
 
 def _id(reply: "identity.Reply", release: Any) -> str:
@@ -134,7 +108,7 @@ def _written(document: dict[str, Any]) -> bytes:
         return "".join(_pieces(document, _PIECES_DOWN_TO)).encode()
     except ValueError:
         pass
-    raise PermanentError("the SBoM has a number that JSON cannot write")
+    raise PermanentError("the SBoM has a number that JSON has no word for: NaN, or beyond a double")
 
 
 def _pieces(value: Any, levels: int) -> Iterator[str]:

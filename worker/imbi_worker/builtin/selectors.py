@@ -9,7 +9,10 @@ from imbi_sdk.json_pointer import JsonPointer
 
 
 def value_at(event: dict[str, Any], pointer: JsonPointer, *, field: str) -> Any:
-    """The value there. Raises `PermanentError`, which names *field* of the rule, for none."""
+    """The value at *pointer*; *field* is what errors call the pointer: the rule's own word.
+
+    :raises PermanentError: there is none
+    """
     try:
         value = pointer.resolve(event)
     except jsonpointer.JsonPointerException:
@@ -18,17 +21,14 @@ def value_at(event: dict[str, Any], pointer: JsonPointer, *, field: str) -> Any:
         # "-" names the element after the last one: a place to write, nothing to read.
         if not isinstance(value, jsonpointer.EndOfList):
             return value
-    # Not chained to the library's error, whose text quotes the event.
-    raise PermanentError(
-        f"the event has nothing at {pointer.path!r} (the rule's {field!r})"
-    ) from jsonpointer.JsonPointerException(f"{pointer.path!r} not found")
+    # Out here, with no context: the text of the library's error quotes the event.
+    raise PermanentError(f"the event has nothing at {pointer.path!r} (the rule's {field!r})")
 
 
 def text_at(event: dict[str, Any], pointer: JsonPointer, *, field: str) -> str | None:
-    """The text or number there as text, None for a null.
+    """The text or number at *pointer* as text, None for a null.
 
-    Raises `PermanentError` for anything else: what Python would make of it means
-    nothing to Imbi.
+    :raises PermanentError: anything else; what Python would make of it means nothing to Imbi
     """
     value = value_at(event, pointer, field=field)
     if value is None:
@@ -42,7 +42,10 @@ def text_at(event: dict[str, Any], pointer: JsonPointer, *, field: str) -> str |
 
 
 def required_text_at(event: dict[str, Any], pointer: JsonPointer, *, field: str) -> str:
-    """The same, and `PermanentError` for a null or an empty text as well."""
+    """As `text_at`, where there must be a text.
+
+    :raises PermanentError: a null or an empty text, too
+    """
     text = text_at(event, pointer, field=field)
     if text:
         return text
