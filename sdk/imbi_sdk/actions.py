@@ -162,7 +162,8 @@ def action(
 def catalogue(*functions: Callable[..., Any]) -> list[ActionDescriptor]:
     """A new list with the descriptor of each declared function.
 
-    TypeError when a function is not declared, or has no config model.
+    :raises TypeError: a function is not declared, or says no config model
+    :raises ValidationError: what is declared makes no descriptor, e.g. a name in capitals
     """
     return [_described(function) for function in functions]
 

@@ -32,9 +32,10 @@ def uses_application(manifest: PluginManifest) -> bool:
 async def get_plugin_credentials(db: Graph, plugin_id: str, entry: RegistryEntry) -> dict[str, str]:
     """The decrypted credentials of a configured plugin.
 
-    Raises PluginCredentialsMissing when a required one is not set or the plugin
-    is linked to no service application, GraphUnavailable when the graph cannot
-    be asked, and RuntimeError when there is something to decrypt and no key.
+    :raises PluginCredentialsMissing: a required one is not set, or the plugin is linked to no
+        service application
+    :raises GraphUnavailable: the graph cannot be asked
+    :raises RuntimeError: there is something to decrypt, and no key
     """
     if uses_application(entry.manifest):
         return credentials_from_application(await db.service_application(plugin_id), entry)
@@ -50,6 +51,9 @@ def credentials_from_record(
 
     A configuration that cannot be read counts as empty, with a warning. Without
     *encryption* the process's own is used, if there is something to decrypt.
+
+    :raises PluginCredentialsMissing: a required one is not set
+    :raises RuntimeError: there is something to decrypt, and no key
     """
     blob = record.configuration if record else None
     slug = entry.manifest.slug
@@ -71,7 +75,12 @@ def credentials_from_application(
     entry: RegistryEntry,
     encryption: TokenEncryption | None = None,
 ) -> dict[str, str]:
-    """``client_id`` and ``client_secret`` of a linked application; reads no graph."""
+    """``client_id`` and ``client_secret`` of a linked application; reads no graph.
+
+    :raises PluginCredentialsMissing: there is no link, or one of the two is not set or cannot
+        be decrypted
+    :raises RuntimeError: there is something to decrypt, and no key
+    """
     subject = f"Plugin {entry.manifest.slug!r}"
     if application is None:
         raise PluginCredentialsMissing(
@@ -93,7 +102,12 @@ def credentials_from_application(
 
 
 async def get_plugin_configuration_keys(db: Graph, plugin_id: str) -> list[str]:
-    """The names of the fields that have a value; never the values."""
+    """The names of the fields that have a value; never the values.
+
+    A configuration that cannot be read has none, with a warning.
+
+    :raises GraphUnavailable: the graph cannot be asked
+    """
     record = await db.plugin(plugin_id)
     try:
         return _populated(_opened(record.configuration) if record else {})
@@ -110,9 +124,13 @@ async def patch_plugin_configuration(
     """Set the fields in *updates*; None or an empty text removes one.
 
     Returns the names of the fields that have a value now. A write that another
-    writer overtook is begun again, a few times. Raises PluginRecordMissing when
-    there is no such plugin, PluginConfigurationConflict when others kept being
-    faster, and ValueError rather than overwrite a configuration it cannot read.
+    writer overtook is begun again, a few times.
+
+    :raises PluginRecordMissing: there is no such plugin
+    :raises PluginConfigurationConflict: other writers kept being faster
+    :raises ValueError: what stands there cannot be read, and is not overwritten
+    :raises GraphUnavailable: the graph cannot be asked
+    :raises RuntimeError: there is no key to encrypt with
     """
     for _ in range(_WRITES):
         record = await db.plugin(plugin_id)

@@ -17,7 +17,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 from imbi_sdk.admission import Admitted, Refused, Unsupported, examine
 
-Verdict: TypeAlias = Admitted | Refused | Unsupported
+Judgement: TypeAlias = Admitted | Refused | Unsupported
 
 _LOGGER = logging.getLogger("imbi_common.plugins.registry")
 _ENTRY_POINT_GROUP: Final = "imbi.plugins"
@@ -57,7 +57,7 @@ def built_in(builtins: Mapping[str, type] | Sequence[type]) -> Iterator[Candidat
         )
 
 
-def judge(candidate: Candidate, within: timedelta | None) -> Verdict:
+def judge(candidate: Candidate, within: timedelta | None) -> Judgement:
     """Import a candidate and look at it. Raises nothing that comes from the plugin.
 
     Without *within* this happens in the calling thread, and takes what it takes.
@@ -68,7 +68,7 @@ def judge(candidate: Candidate, within: timedelta | None) -> Verdict:
     held = _held_module(candidate.module) if _left_behind else None
     if held:
         return Refused(f"the import of {held} began earlier and has not ended; mend it and restart")
-    found: list[Verdict] = []
+    found: list[Judgement] = []
     context = copy_context()
     thread = Thread(
         target=lambda: found.append(context.run(_judged_anyhow, candidate)),
@@ -86,7 +86,7 @@ def judge(candidate: Candidate, within: timedelta | None) -> Verdict:
     )
 
 
-def _judged(candidate: Candidate) -> Verdict:
+def _judged(candidate: Candidate) -> Judgement:
     try:
         return examine(candidate.name, candidate.load())
     except SystemExit as error:
@@ -96,7 +96,7 @@ def _judged(candidate: Candidate) -> Verdict:
         return Refused(_text(error))
 
 
-def _judged_anyhow(candidate: Candidate) -> Verdict:
+def _judged_anyhow(candidate: Candidate) -> Judgement:
     try:
         return _judged(candidate)
     except BaseException as error:  # noqa: BLE001 - a Ctrl-C goes to the main thread: this is the plugin's

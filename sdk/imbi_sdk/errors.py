@@ -62,8 +62,9 @@ class PluginRateLimited(ActionError):  # noqa: N818 - Imbi's name
     """The remote service asks for a rest until *retry_at*, in epoch seconds.
 
     No attempt is used, and other jobs of the same integration wait too. An aware
-    datetime is taken as well; the attribute is in epoch seconds always. TypeError for
-    anything else: a moment that is guessed at could rest an integration for hours.
+    datetime is taken as well; the attribute is in epoch seconds always.
+
+    :raises TypeError: anything else: a guess could rest an integration for hours
     """
 
     def __init__(self, retry_at: float | datetime, message: str = "") -> None:

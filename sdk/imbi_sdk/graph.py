@@ -53,7 +53,8 @@ class Graph(Protocol):
     ) -> bool:
         """Write the ciphertext *new*, if what stands there is still *expected*.
 
-        One atomic step; False when another writer was first. Raises
-        ``PluginRecordMissing`` when there is no such node.
+        One atomic step; False when another writer was first.
+
+        :raises PluginRecordMissing: there is no such node
         """
         ...

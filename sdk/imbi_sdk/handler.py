@@ -12,7 +12,7 @@ _SHOWN = 80
 def parse_handler(text: str) -> tuple[str, str]:
     """Split a handler into plugin slug and action name.
 
-    The whole text must match; a trailing newline is refused. Raises `ValueError`.
+    :raises ValueError: the whole text does not match; a last newline is one character too many
     """
     found = _HANDLER.fullmatch(text)
     if found is None:

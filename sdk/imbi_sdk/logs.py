@@ -66,7 +66,10 @@ class LogsPlugin(ABC):
     async def search(
         self, ctx: PluginContext, credentials: dict[str, str], query: LogQuery
     ) -> LogResult:
-        """A page of entries; CursorExpiredError when the search must begin again."""
+        """A page of entries.
+
+        :raises CursorExpiredError: the search must begin again
+        """
 
     @abstractmethod
     async def schema(self, ctx: PluginContext, credentials: dict[str, str]) -> list[dict[str, Any]]:

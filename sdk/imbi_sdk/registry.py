@@ -61,8 +61,8 @@ def load_plugins(
     counted as skipped. One plugin that fails keeps no other from loading, and
     one that is not imported *within* that time has failed; each is imported in a
     thread of its own. With None they are imported in this thread, without limit.
-    PluginSchemaCollisionError is raised when two plugins claim one label; the
-    registry is then as it was.
+
+    :raises PluginSchemaCollisionError: two plugins claim one label; the registry is as it was
     """
     install()
     with _loading:
@@ -80,7 +80,10 @@ def reload_plugins(
 
 
 def get_plugin(slug: str) -> RegistryEntry:
-    """The plugin *slug*; PluginNotFoundError when none is loaded."""
+    """The plugin *slug*.
+
+    :raises PluginNotFoundError: none is loaded
+    """
     with _lock:
         entry = _registry.get(slug)
     if entry is None:
@@ -103,8 +106,8 @@ def list_handlers() -> list[str]:
 def find_action(slug: str, name: str) -> tuple[RegistryEntry, ActionDescriptor]:
     """The plugin and the descriptor that the handler ``slug#name`` means.
 
-    PluginNotFoundError when no such plugin is loaded, ActionNotFoundError when
-    it has no such action or is no webhook plugin.
+    :raises PluginNotFoundError: no such plugin is loaded
+    :raises ActionNotFoundError: it has no such action, or is no webhook plugin
     """
     entry = get_plugin(slug)
     actions = _actions(slug, entry)

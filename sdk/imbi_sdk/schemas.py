@@ -60,11 +60,13 @@ CORE_VERTEX_LABELS = frozenset(
 def validate_no_collisions(
     manifests: Sequence[PluginManifest], schemata_toml_path: Path | None = None
 ) -> None:
-    """Raise PluginSchemaCollisionError at the first label that two parties claim.
+    """Refuse the first label that two parties claim.
 
     Two plugins may declare one label if they declare it alike. The names of
     Imbi's own vertex labels are taken; *schemata_toml_path* names a file that
     lists them (``[vlabels] name``) in place of the built-in list.
+
+    :raises PluginSchemaCollisionError: names the label and who claims it
     """
     core = _core_labels(schemata_toml_path)
     for manifest in manifests:

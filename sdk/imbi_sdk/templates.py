@@ -17,7 +17,10 @@ _ALLOWED = frozenset(
 
 
 def validate_template(template: str) -> None:
-    """Raise ValueError at the first placeholder that is not in the whitelist."""
+    """Refuse the first placeholder that is not in the whitelist.
+
+    :raises ValueError: names it, and those that are allowed
+    """
     for name in _PLACEHOLDER.findall(template):
         if name not in _ALLOWED:
             raise ValueError(f"Unknown template variable ${{{name}}}; allowed: {sorted(_ALLOWED)}")
@@ -26,7 +29,7 @@ def validate_template(template: str) -> None:
 def expand_template(template: str, variables: Mapping[str, str | None]) -> str:
     """Fill the placeholders; a value that is absent or None leaves nothing.
 
-    The template is validated first.
+    :raises ValueError: as `validate_template`, which comes first
     """
     validate_template(template)
     return _PLACEHOLDER.sub(lambda found: variables.get(found[1]) or "", template)

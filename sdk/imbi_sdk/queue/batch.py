@@ -1,4 +1,4 @@
-"""What one call enqueues: rules and targets in, the jobs they give out."""
+"""A delivery as it is handed over: rules and targets in, the jobs they give out."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,7 +23,10 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What one call enqueues; *row* is the activity row of its only target."""
+    """What is enqueued at once; *row* is the activity row of its only target.
+
+    *event* is its stored bytes, *plugin_ids* by plugin slug.
+    """
 
     delivery: str
     webhook_id: str
@@ -37,6 +40,10 @@ class Batch:
 
 
 def jobs_of(batch: Batch) -> list[ActionJob]:
+    """The jobs, target by target, those of one in rule order.
+
+    :raises InvalidDelivery: a field of a job is not valid; names it
+    """
     webhook, delivery, digest = batch.webhook_id, batch.delivery, event_digest(batch.event)
     numbered = in_rule_order(batch.rules)
     try:
@@ -63,6 +70,7 @@ def jobs_of(batch: Batch) -> list[ActionJob]:
 
 
 def check_delivery(delivery: str) -> None:
+    """:raises InvalidDelivery: the id cannot be one"""
     if not delivery or len(delivery) > DELIVERY_ID_LIMIT or not delivery.isprintable():
         raise InvalidDelivery(
             f"the delivery id must be 1 to {DELIVERY_ID_LIMIT} printable characters:"

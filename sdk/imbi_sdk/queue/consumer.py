@@ -54,6 +54,8 @@ class OutcomeConsumer:
     async def register(self) -> None:
         """Begin the feed, if nobody has. Repeatable; `read` and `run` do it when need be.
 
+        Names that were not heard of for a day, and hold no record, are forgotten on the way.
+
         :raises QueueUnavailable: Redis does not answer
         :raises QueueError: Redis refused
         """
@@ -75,6 +77,9 @@ class OutcomeConsumer:
 
         To be called when the gateway writes its activity rows itself again, and for a
         consumer that will not come back.
+
+        :raises QueueUnavailable: Redis does not answer
+        :raises QueueError: Redis refused
         """
         dropped = 0
         while entries := await self._ask("XRANGE", keys.FEED, "-", "+", "COUNT", 1_000):
@@ -101,6 +106,9 @@ class OutcomeConsumer:
         """The rows of *records* are written: forget them, and events nobody else needs.
 
         Records of one delivery may share an ``entry``: acknowledge these together.
+
+        :raises QueueUnavailable: Redis does not answer; the records come again
+        :raises QueueError: Redis refused
         """
         await self._drop(list(dict.fromkeys(record.entry for record in records)))
 

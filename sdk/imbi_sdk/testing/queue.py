@@ -102,7 +102,10 @@ class FakeQueue:
         return load(self._memory.events[job.delivery, cast("str", job.event_ref)])
 
     def end(self, job_id: str, state: Ending) -> None:
-        """End a waiting job. KeyError when there is none of this id."""
+        """End a waiting job.
+
+        :raises KeyError: none of this id waits
+        """
         if self._memory.states.get(job_id) != "waiting":
             raise KeyError(job_id)
         self._memory.states[job_id] = state
