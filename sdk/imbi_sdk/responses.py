@@ -4,11 +4,9 @@ Made for any HTTP client: a response is anything with ``status_code`` or
 ``status``, and ``headers``.
 """
 
-import math
 import time
 from collections.abc import Mapping
-from datetime import UTC, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import timedelta
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -18,6 +16,7 @@ from imbi_sdk.errors import (
     PluginRateLimited,
     UpstreamError,
 )
+from imbi_sdk.retry_after import number, retry_after, span
 
 _UNTOLD_REST: Final = timedelta(minutes=1)
 # The wait costs no attempt: without a floor, "at once" would be tried without end.
@@ -50,7 +49,7 @@ def raise_for_status(response: Any, *, now: float | None = None) -> None:
         wait = _UNTOLD_REST if rest is None else max(rest, _SHORTEST_REST)
         raise PluginRateLimited(moment + wait.total_seconds(), f"{text}: rate limited")
     if status in {408, 425} or status >= 500:  # noqa: PLR2004 - statuses
-        raise UpstreamError(text, retry_after=_retry_after(headers, moment))
+        raise UpstreamError(text, retry_after=retry_after(headers.get("retry-after"), moment))
     if status == 401:  # noqa: PLR2004 - statuses
         raise PluginAuthenticationFailed(f"{text}: the credential was refused")
     if status < 400:  # noqa: PLR2004 - statuses
@@ -80,42 +79,14 @@ def _is_rate_limit(headers: Mapping[str, str]) -> bool:
 
 def _rest(headers: Mapping[str, str], now: float) -> timedelta | None:
     """How long to stay away, by whichever header says it."""
-    wait = _retry_after(headers, now)
+    wait = retry_after(headers.get("retry-after"), now)
     if wait is not None or headers.get("x-ratelimit-remaining", "0") != "0":
         return wait
-    reset = _number(headers.get("x-ratelimit-reset"))
+    reset = number(headers.get("x-ratelimit-reset"))
     if reset is None:
         return None
     # GitHub names a moment; others, by the same header, the seconds that are left.
-    return _span(reset - now if reset > _FIRST_EPOCH else reset)
-
-
-def _retry_after(headers: Mapping[str, str], now: float) -> timedelta | None:
-    """Seconds, or an HTTP date."""
-    text = headers.get("retry-after")
-    if text is None:
-        return None
-    seconds = _number(text)
-    if seconds is not None:
-        return _span(seconds)
-    try:
-        date = parsedate_to_datetime(text)
-    except ValueError:
-        return None
-    # A date without a zone is GMT: HTTP has no other.
-    return _span((date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() - now)
-
-
-def _number(text: str | None) -> float | None:
-    try:
-        number = float(text) if text is not None else math.nan
-    except ValueError:
-        return None
-    return number if math.isfinite(number) else None
-
-
-def _span(seconds: float) -> timedelta:
-    return timedelta(seconds=min(max(seconds, 0.0), timedelta(days=365).total_seconds()))
+    return span(reset - now if reset > _FIRST_EPOCH else reset)
 
 
 def _request(response: Any) -> str:
