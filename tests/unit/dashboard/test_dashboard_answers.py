@@ -84,6 +84,7 @@ async def test_a_change_needs_its_role(endpoint: Endpoint) -> None:
         path = f"/api/v1{endpoint.path}"
         answer = await call(app(), "POST", path, authorization=bearer(role), body=b"{}")
         assert is_problem(answer, 403, "forbidden")
+        assert answer.json["detail"] == f"The role {role} may not do this."
         assert endpoint.role in answer.json["hint"]
 
 

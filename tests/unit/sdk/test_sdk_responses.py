@@ -109,7 +109,9 @@ def test_a_refused_credential_is_told_apart() -> None:
 @pytest.mark.parametrize("status", [400, 403, 404, 409, 410, 422, 451])
 def test_a_refusal_is_final(status: int) -> None:
     """Asking again cannot help."""
-    assert type(raised(status)) is PermanentError
+    error = raised(status)
+    assert type(error) is PermanentError
+    assert str(error).endswith(f"answered {status}")
 
 
 def test_a_forbidden_call_with_budget_left_is_final() -> None:
@@ -118,7 +120,7 @@ def test_a_forbidden_call_with_budget_left_is_final() -> None:
     assert type(error) is PermanentError
 
 
-@pytest.mark.parametrize("status", [301, 302, 307])
+@pytest.mark.parametrize("status", [300, 301, 302, 307, 399])
 def test_a_redirect_that_was_not_followed_is_no_success(status: int) -> None:
     """The call did not happen."""
     error = raised(status)

@@ -61,7 +61,7 @@ class Api:
             by = self._person(request)
             if not by.role.includes(endpoint.role):
                 hint = f"It takes the role {endpoint.role}."
-                raise Problem("forbidden", 403, f"A {by.role} may not do this.", hint)
+                raise Problem("forbidden", 403, f"The role {by.role} may not do this.", hint)
             if endpoint.method == "GET":
                 asked = asking.of_address(endpoint.asks, request)
             else:

@@ -123,7 +123,7 @@ def _new_config(desk: Desk, by: Person, text: str | None) -> NewConfig | None:
         return None
     if not by.role.includes(Role.ADMIN):
         hint = "Leave config out, or ask an admin."
-        raise Problem("forbidden", 403, f"A {by.role} may not replace a config.", hint)
+        raise Problem("forbidden", 403, f"The role {by.role} may not replace a config.", hint)
     parse_json(Source("config", text))
     return NewConfig(text, desk.signer, desk.accepts_unsigned)
 

@@ -60,7 +60,8 @@ async def list_jobs(desk: Desk, _by: Person, asked: JobsQuestion) -> Page[JobVie
 
 async def show_job(desk: Desk, by: Person, asked: JobReportQuestion) -> JobReport:
     if asked.event and not by.role.includes(Role.OPERATOR):
-        raise Problem("forbidden", 403, f"A {by.role} may not see events.", "Leave event out.")
+        told = f"The role {by.role} may not see events."
+        raise Problem("forbidden", 403, told, "Leave event out.")
     return await jobs.show_job(
         desk.inspection, asked.job, redactor=desk.redactor, with_event=asked.event
     )

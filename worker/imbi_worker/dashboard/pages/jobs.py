@@ -68,7 +68,7 @@ async def show_one(view: View, asked: JobPageQuestion) -> tuple[str, Content]:
     """Everything known of a job; its event only for those who may see it."""
     may_see_event = view.by.role.includes(Role.OPERATOR)
     if asked.event and not may_see_event:
-        raise Problem("forbidden", 403, f"A {view.by.role} may not see events.")
+        raise Problem("forbidden", 403, f"The role {view.by.role} may not see events.")
     inspection = view.desk.inspection
     report = await show_job(
         inspection, asked.job, redactor=view.desk.redactor, with_event=asked.event
