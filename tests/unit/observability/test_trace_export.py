@@ -1,5 +1,7 @@
 """Where spans go: only where somebody says so."""
 
+import io
+import json
 import sys
 from collections.abc import Iterator
 
@@ -44,6 +46,21 @@ def test_what_is_asked_for_is_the_whole_process_own(environment: dict[str, str])
     span = trace.get_tracer("a plugin's library").start_span("x")
     assert span.is_recording()
     export.close()
+
+
+def test_a_console_gets_each_span_as_a_line_of_json(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """On the real stdout: a worker makes log lines of what is printed."""
+    stdout = io.StringIO()
+    monkeypatch.setattr(sys, "__stdout__", stdout)
+    export = open_trace_export({"OTEL_TRACES_EXPORTER": "console"}, Redactor())
+    assert export is not None
+    for name in ("one", "two"):
+        export.tracer.start_span(name).end()
+    export.close()
+    assert [json.loads(line)["name"] for line in stdout.getvalue().splitlines()] == ["one", "two"]
+    assert '"name"' not in capsys.readouterr().out
 
 
 def test_a_worker_has_a_name_unless_it_is_given_another(monkeypatch: pytest.MonkeyPatch) -> None:

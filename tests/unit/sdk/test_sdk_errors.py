@@ -108,4 +108,5 @@ def test_errors_about_records_name_the_plugin_id() -> None:
     """Each says which plugin it is about, and what to do."""
     assert "'p1'" in str(errors.PluginRecordMissing("p1"))
     assert "try again" in str(errors.PluginConfigurationConflict("p1"))
-    assert "'fix'" in str(errors.PluginRemediationNotSupported("tickets", "fix"))
+    refused = errors.PluginRemediationNotSupported("tickets", "fix")
+    assert str(refused) == "Plugin 'tickets' does not support remediation 'fix'"

@@ -3,6 +3,7 @@
 Without them, or without the extra, there is no provider and a span costs nothing.
 """
 
+import sys
 import threading
 from collections.abc import Mapping
 from importlib.metadata import version
@@ -89,6 +90,16 @@ def _provider(exporter: str, redactor: Redactor) -> Any:
         # Neither OTEL_SERVICE_NAME nor OTEL_RESOURCE_ATTRIBUTES names it.
         resource = resource.merge(Resource({"service.name": _SERVICE}))
     provider = TracerProvider(resource=resource, shutdown_on_exit=False)
-    sender = OTLPSpanExporter() if exporter == "otlp" else ConsoleSpanExporter()
+    # Past what makes log lines of prints: to the real stdout, where no log line goes.
+    out = sys.__stdout__ or sys.stdout
+    sender = (
+        OTLPSpanExporter()
+        if exporter == "otlp"
+        else ConsoleSpanExporter(out=out, formatter=_one_line)
+    )
     provider.add_span_processor(RedactingProcessor(BatchSpanProcessor(sender), redactor))
     return provider
+
+
+def _one_line(span: Any) -> str:
+    return f"{span.to_json(indent=None)}\n"
