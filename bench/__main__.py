@@ -1,6 +1,6 @@
 """`make bench`: every figure with its peers beside it, measured in the same run.
 
-python -m bench [--quick] [--only no-op,far] [--repeat 5]
+python -m bench [--quick] [--only no-op,far] [--repeat 5] [--redis /usr/bin/redis-server]
 """
 
 import argparse
@@ -67,6 +67,7 @@ class Run:
     samples: dict[str, list[float]] = field(default_factory=dict)
     failures: list[str] = field(default_factory=list)
     number: int = 0
+    redis: str = ""
 
     def note(self, name: str, *values: float) -> None:
         self.samples.setdefault(name, []).extend(values)
@@ -183,10 +184,10 @@ ONCE: Final[Mapping[str, Callable[[Run], Awaitable[None]]]] = {
 COMPARED: Final = frozenset({*REPEATED, "footprint"})
 
 
-async def measure(effort: Effort, shapes: set[str]) -> Run:
+async def measure(effort: Effort, shapes: set[str], redis: Path | None) -> Run:
     """Repetitions one after the other, each of all engines: a slow minute hits all alike."""
-    async with open_stage() as stage:
-        run = Run(stage, effort)
+    async with open_stage(redis) as stage:
+        run = Run(stage, effort, redis=await stage.redis_name())
         for run.number in range(effort.repeat):
             print(f"repetition {run.number + 1} of {effort.repeat}", file=sys.stderr)
             for name, shape in REPEATED.items():
@@ -204,6 +205,7 @@ def main() -> None:
     parser.add_argument("--repeat", type=int, help="repetitions; 5, or 1 when quick")
     parser.add_argument("--waiting", type=int, help="jobs of the shapes that wait: 1,000,000")
     parser.add_argument("--only", default="", help=f"of {', '.join((*REPEATED, *ONCE))}")
+    parser.add_argument("--redis", type=Path, help="the server's program; the embedded Valkey")
     options = parser.parse_args()
     effort = QUICK if options.quick else FULL
     if options.repeat:
@@ -219,7 +221,7 @@ def main() -> None:
     # As Ctrl-C does: the engines go with this process.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     before = os.getloadavg()
-    run = asyncio.run(measure(effort, shapes))
+    run = asyncio.run(measure(effort, shapes, options.redis))
     found = results(run.samples)
     if options.only and RESULTS.exists():
         # The figures that this run did not ask for stand as they were.
@@ -228,7 +230,7 @@ def main() -> None:
     show(found)
     moments = (before, os.getloadavg())
     loads = " -> ".join(" ".join(f"{load:.2f}" for load in moment) for moment in moments)
-    print(f"load of the machine: {loads}; figures in {RESULTS}")
+    print(f"{run.redis}; load of the machine: {loads}; figures in {RESULTS}")
     if run.failures:
         sys.exit(f"failed: {', '.join(run.failures)}")
 

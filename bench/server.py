@@ -4,6 +4,7 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from redis.asyncio import Redis
 
@@ -22,9 +23,9 @@ class Addresses:
 
 
 @asynccontextmanager
-async def servers() -> AsyncIterator[Addresses]:
+async def servers(redis_program: Path | None = None) -> AsyncIterator[Addresses]:
     """An empty Redis and an empty graph, on the loopback interface."""
-    async with embedded_servers() as started:
+    async with embedded_servers(redis_program=redis_program) as started:
         assert started.redis_url is not None
         assert started.graph is not None
         port = free_port()

@@ -5,6 +5,7 @@ import secrets
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from cryptography.fernet import Fernet
@@ -40,6 +41,13 @@ class Stage:
         redis: Any = self.redis
         return await redis.execute_command(*command)
 
+    async def redis_name(self) -> str:
+        """Which server, and whose ``malloc`` it was built with: that is a third of its work."""
+        info = await self.redis.info("everything")
+        name = "Valkey" if info.get("server_name") == "valkey" else "Redis"
+        version = info.get("valkey_version", info["redis_version"])
+        return f"{name} {version} ({info['mem_allocator']})"
+
     async def redis_cpu(self) -> float:
         """Seconds since its start."""
         info = await self.redis.info("cpu")
@@ -66,9 +74,13 @@ async def _stand_in() -> AsyncIterator[Mapping[str, str]]:
 
 
 @asynccontextmanager
-async def open_stage() -> AsyncIterator[Stage]:
+async def open_stage(redis_program: Path | None = None) -> AsyncIterator[Stage]:
     """Servers of its own, one integration in the graph, a stand-in of Imbi's API."""
-    async with servers() as addresses, _delayed(addresses.port) as far, _stand_in() as imbi:
+    async with (
+        servers(redis_program) as addresses,
+        _delayed(addresses.port) as far,
+        _stand_in() as imbi,
+    ):
         key = Fernet.generate_key().decode()
         await _plant(addresses, key)
         graph = addresses.graph

@@ -21,7 +21,8 @@ class Valkey(EmbeddedServer):
     """One Valkey server. Keeps nothing on disk unless *appendonly*.
 
     *directory* holds the append-only file and stays; without it the file lives in the server's
-    own directory and goes with it. *settings* are Valkey's own and stand above ours, e.g. a
+    own directory and goes with it. *program* is another Redis than the package's, e.g.
+    ``/usr/bin/redis-server``. *settings* are Valkey's own and stand above ours, e.g. a
     ``port`` for a replica to follow; they hold from the next start or restart on.
     """
 
@@ -32,11 +33,13 @@ class Valkey(EmbeddedServer):
         appendonly: bool = False,
         appendfsync: Literal["always", "everysec", "no"] = "everysec",
         settings: Mapping[str, str] = _AS_IT_IS,
+        program: Path | None = None,
     ) -> None:
         self._data = directory
         self._appendonly = appendonly
         self._appendfsync = appendfsync
         self.settings = dict(settings)
+        self._program = program
         super().__init__(NAME)
 
     @property
@@ -56,7 +59,7 @@ class Valkey(EmbeddedServer):
                 return False
 
     def _find(self) -> Path:
-        return find_binary()
+        return self._program or find_binary()
 
     def _run(self, program: Path) -> None:
         child = self._child

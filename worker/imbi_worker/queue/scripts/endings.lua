@@ -41,7 +41,7 @@ local function read_job(id, names)
 end
 
 local TO_END = { 'state', 'token', 'handler', 'plugin', 'lane', 'seq', 'delivery', 'digest', 'project', 'enqueued',
-    'attempts', 'run', 'started', 'hold', 'counted', 'alone', 'pass', 'error' }
+    'attempts', 'run', 'started', 'hold', 'counted', 'alone', 'pass', 'error', 'row' }
 
 local function job_hash(id)
     return read_job(id, TO_END)
