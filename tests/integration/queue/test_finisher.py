@@ -16,6 +16,7 @@ from imbi_sdk.queue import keys
 from imbi_worker.embedded import Valkey
 from imbi_worker.queue.claims import ClaimedJob
 from imbi_worker.queue.finishing import FINISH, Finisher
+from logged import json_log
 from waiting import until
 
 WHOLE = 48
@@ -214,3 +215,33 @@ async def test_an_ending_that_cannot_be_sent_holds_no_other_up(desk: Desk) -> No
     assert work.answers == [(first.id, "ok"), (bad.id, "lost"), (last.id, "ok")]
     states = [(await desk.hash(job.id))["state"] for job in (first, bad, last)]
     assert states == ["succeeded", "running", "succeeded"]
+
+
+async def test_an_ending_that_redis_refuses_holds_no_other_up_and_is_not_forgotten(
+    desk: Desk,
+) -> None:
+    """It is told once, comes again behind the others, and is written when Redis takes it."""
+    await desk.jobs(4)
+    bad, *others, late = (await desk.claim()).jobs
+    # Read only for a retry beyond the patience of its lane.
+    await desk.redis.set("imbi:served", "somebody else's")
+    beyond = int((PATIENCE * 2).total_seconds() * 1000)
+    with json_log() as log:
+        async with writing(desk.redis) as work:
+            work.finisher.add(ending(bad, "retry", wait_ms=beyond))
+            for job in others:
+                work.finisher.add(ending(job, "skipped"))
+            await until(lambda: len(work.answers) == len(others))
+            assert work.unwritten == [bad.id]
+            work.finisher.add(ending(late, "skipped"))
+            await until(lambda: len(work.answers) == len(others) + 1)
+            await until(lambda: work.sent == [[bad.id]])
+            await until(lambda: work.sent == [])
+            await desk.redis.delete("imbi:served")
+            await asyncio.wait_for(work.finisher.drained(), 30)
+            assert work.unwritten == []
+    assert log.getvalue().count("finish.refused") == 1
+    assert "WRONGTYPE" in log.getvalue()
+    assert work.answers[-1] == (bad.id, "ok")
+    assert await desk.state(bad.id) == "waiting"
+    assert {await desk.state(job.id) for job in (*others, late)} == {"skipped"}

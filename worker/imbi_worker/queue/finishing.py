@@ -9,13 +9,13 @@ from itertools import chain
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 import structlog
-from redis.exceptions import DataError, RedisError
+from redis.exceptions import DataError, RedisError, ResponseError
 
 from imbi_sdk.event import whole
 from imbi_sdk.queue import keys
 from imbi_sdk.queue.scripts import Executes, load_script
 from imbi_worker.queue.claims import SCRIPTS
-from imbi_worker.queue.connection import is_passing
+from imbi_worker.queue.connection import is_forbidden, is_passing
 from imbi_worker.queue.deadlines import over_within
 
 FINISH = load_script("finish", SCRIPTS)
@@ -28,6 +28,11 @@ _CALLS_AT_ONCE = 2
 _NEAR = 0.001
 # A value that is no text, number or bytes, or no UTF-8: a defect of ours, and of no Redis.
 UNSENDABLE: Final = (DataError, TypeError, ValueError)
+
+_REFUSED_HINT: Final = (
+    "the job keeps its lane until Redis takes this: look at the keys that the error is about, somebody"
+    " else may have written there"
+)
 
 Kind: TypeAlias = Literal[
     "succeeded", "skipped", "dead", "cancelled", "retry", "deferred", "released", "abandoned"
@@ -96,6 +101,8 @@ class Finisher:
         self._on_error = on_error
         self._waiting: list[Ending] = []
         self._sent: list[Sequence[Ending]] = []
+        # Those to which Redis answers with an error of theirs, until it answers otherwise.
+        self._refused: set[Ending] = set()
         self._is_failing = False
         self._shortest = math.inf
         self._news = asyncio.Event()
@@ -113,7 +120,7 @@ class Finisher:
         """What Redis has not answered yet; may be asked from any thread."""
         # What moves on between these lines is told twice rather than not at all.
         waiting = tuple(self._waiting)
-        return (*chain.from_iterable(tuple(self._sent)), *waiting)
+        return (*chain.from_iterable(tuple(self._sent)), *waiting, *tuple(self._refused))
 
     def arguments(self, batch: Sequence[Ending]) -> list[Any]:
         """Those of one call of the script."""
@@ -154,7 +161,7 @@ class Finisher:
                 raise
             finally:
                 self._sent.remove(batch)
-            if not self._waiting and not self._sent:
+            if not (self._waiting or self._sent or self._refused):
                 self._empty.set()
 
     @property
@@ -188,9 +195,8 @@ class Finisher:
                 return
             except (RedisError, OSError) as error:
                 self._on_error()
-                if not is_passing(error) and len(batch) > 1:
-                    # One entry Redis refuses must not keep the others from being written.
-                    await self._settle_each(batch)
+                if _is_of_an_entry(error):
+                    await self._settle_around_a_refusal(batch, error)
                     return
                 self._tell_trouble(batch, error)
                 await asyncio.sleep(pause)
@@ -199,6 +205,7 @@ class Finisher:
             else:
                 self._tell_success(batch)
                 for ending, reply in zip(batch, replies, strict=True):
+                    self._refused.discard(ending)
                     # After a lost reply the first call may have done its work.
                     is_unsure = repeated and reply == "lost"
                     self._on_settled(ending, "repeated" if is_unsure else reply)
@@ -207,6 +214,18 @@ class Finisher:
     async def _settle_each(self, batch: Sequence[Ending]) -> None:
         for ending in batch:
             await self._settle([ending])
+
+    async def _settle_around_a_refusal(self, batch: Sequence[Ending], error: Exception) -> None:
+        """One that Redis refuses keeps no other from being written: it comes again after them."""
+        if len(batch) > 1:
+            await self._settle_each(batch)
+            return
+        (ending,) = batch
+        if ending not in self._refused:
+            text = str(error)[:200]
+            _LOG.error("finish.refused", job_id=ending.id, detail=text, hint=_REFUSED_HINT)
+        self._refused.add(ending)
+        asyncio.get_running_loop().call_later(_LONGEST_PAUSE, self.add, ending)
 
     async def _settle_around_a_defect(self, batch: Sequence[Ending]) -> None:
         """No repeat helps an entry that cannot be sent: its job runs again after its lease."""
@@ -236,3 +255,10 @@ class Finisher:
         if self._is_failing:
             self._is_failing = False
             _LOG.info("finish.resumed", jobs=len(batch))
+
+
+def _is_of_an_entry(error: Exception) -> bool:
+    """Whether Redis would take the same call without one of its entries."""
+    if not isinstance(error, ResponseError) or is_passing(error) or is_forbidden(error):
+        return False
+    return not str(error).startswith("LAYOUT")
