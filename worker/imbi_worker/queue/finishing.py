@@ -30,8 +30,8 @@ _NEAR = 0.001
 UNSENDABLE: Final = (DataError, TypeError, ValueError)
 
 _REFUSED_HINT: Final = (
-    "the job keeps its lane until Redis takes this: look at the keys that the error is about, somebody"
-    " else may have written there"
+    "the job keeps its lane until Redis takes this: look at the keys that the error is about,"
+    " somebody else may have written there"
 )
 
 Kind: TypeAlias = Literal[
