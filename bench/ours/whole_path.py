@@ -15,7 +15,7 @@ from bench.ours.nowhere import open_nowhere
 from bench.ours.plugin import HANDLER, PLUGIN_ID, WORK, Bench
 from bench.ours.producer import Deliveries, deliveries
 from imbi_sdk.attempt import Redactor
-from imbi_worker import wiring
+from imbi_worker import builtin, wiring
 from imbi_worker.builtin import update_project
 from imbi_worker.observability import configure_logs
 from imbi_worker.queue import Engine
@@ -35,7 +35,7 @@ class _Worker:
 
 def _count_updates(work: Work) -> None:
     """The client's answer is the last thing the action waits for: count there."""
-    module: Any = update_project
+    module: Any = builtin
     make_client = module.imbi_client
 
     class Counting:
