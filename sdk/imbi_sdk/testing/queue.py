@@ -21,6 +21,8 @@ from imbi_sdk.queue.json_text import load
 from imbi_sdk.queue.scripts import load_script
 from imbi_sdk.queue.wire import decode
 
+__all__ = ["DeliveryQueue", "FakeQueue"]
+
 Ending: TypeAlias = Literal["succeeded", "skipped", "dead", "cancelled"]
 _REVIVED: Final = frozenset({"dead", "cancelled"})
 _ENQUEUE_SHA: Final = load_script("enqueue").sha

@@ -8,7 +8,13 @@ from pathlib import Path
 import pytest
 
 PAGE = (Path(__file__).parents[3] / "docs" / "sdk-api.md").read_text(encoding="utf-8")
-PACKAGES = ("imbi_sdk", "imbi_sdk.testing", "imbi_sdk.queue", "imbi_sdk.attempt")
+PACKAGES = (
+    "imbi_sdk",
+    "imbi_sdk.testing",
+    "imbi_sdk.testing.queue",
+    "imbi_sdk.queue",
+    "imbi_sdk.attempt",
+)
 ROW = re.compile(r"^\| `(\w+)(\(\))?` \| (.+) \|$", re.MULTILINE)
 
 
