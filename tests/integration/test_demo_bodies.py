@@ -48,8 +48,9 @@ def test_a_body_without_a_repository_has_no_external_identifier(
         (b'{"a": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", "is no JSON: it nests too deep"),
         (b'{"a": ' + b"[" * 300 + b"]" * 300 + b"}", "nests deeper than 128 levels"),
         (b'{"a": NaN}', "NaN"),
+        (b'{"a": ' + b"9" * 5_000 + b"}", "holds an integer of thousands of digits"),
     ],
-    ids=["broken", "list", "bytes", "far too deep", "too deep", "NaN"],
+    ids=["broken", "list", "bytes", "far too deep", "too deep", "NaN", "digits"],
 )
 def test_a_file_that_is_no_body_is_named(tmp_path: Path, content: bytes, told: str) -> None:
     """One bad file refuses the folder: nothing is lost silently."""

@@ -128,6 +128,7 @@ def test_a_body_is_wrapped_into_an_event_context(station: Station) -> None:
         (("github#sync", "--body", "-", *FOR), "[]", "no JSON object"),
         (("github#sync", "--body", "-", *FOR), '{"n": NaN}', "/payload/n is NaN"),
         (("github#sync", "--body", "-", *FOR), "[" * 100_000, "stdin"),
+        (("github#sync", "--body", "-", *FOR), f'{{"n": {"9" * 5_000}}}', "stdin holds an integer"),
         (("github#sync", "--body", "nowhere.json", *FOR), "", "nowhere.json cannot be read"),
         (("nohandler", "--body", "-", *FOR), "{}", "handler 1/handler"),
         (("--rules", "-", "--body", "x.json", *FOR), '{"a": 1}', "no list of rules"),

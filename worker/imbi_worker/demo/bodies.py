@@ -81,9 +81,12 @@ def _parsed(path: Path) -> Any:
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
         raise BodiesError(f"{path}: is no JSON: {error.msg} at {where}") from None
-    except (UnicodeDecodeError, RecursionError) as error:
-        reason = "is no UTF-8" if isinstance(error, UnicodeDecodeError) else "nests too deep"
-        raise BodiesError(f"{path}: is no JSON: it {reason}") from None
+    except UnicodeDecodeError:
+        raise BodiesError(f"{path}: is no JSON: it is no UTF-8") from None
+    except RecursionError:
+        raise BodiesError(f"{path}: is no JSON: it nests too deep") from None
+    except ValueError:  # Python converts no more than 4,300 digits
+        raise BodiesError(f"{path}: holds an integer of thousands of digits") from None
 
 
 def _external_identifier(payload: dict[str, Any]) -> str:

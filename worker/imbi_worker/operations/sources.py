@@ -16,11 +16,14 @@ class Source:
 
 
 def parse_json(source: Source) -> Any:
-    """:raises InvalidInput: naming line and column."""
+    """:raises InvalidInput: it is no JSON, with line and column, or none that Python can read."""
     try:
         return json.loads(source.text)
     except json.JSONDecodeError as error:
         where = f"line {error.lineno} column {error.colno}"
         raise InvalidInput(f"{source.name} is no JSON: {error.msg} at {where}.") from None
+    except ValueError:  # Python converts no more than 4,300 digits
+        told = f"{source.name} holds an integer of thousands of digits."
+        raise InvalidInput(told, "Write it as a string.") from None
     except RecursionError:
         raise InvalidInput(f"{source.name} nests too deep.") from None
