@@ -59,12 +59,12 @@ class UpstreamError(RetryableError):
 
 
 class PluginRateLimited(ActionError):  # noqa: N818 - Imbi's name
-    """The remote service asks for a rest until *retry_at*, in epoch seconds.
+    """The remote service asks for a rest until *retry_at*: epoch seconds, or an aware datetime.
 
-    No attempt is used, and other jobs of the same integration wait too. An aware
-    datetime is taken as well; the attribute is in epoch seconds always.
+    No attempt is used, and other jobs of the same integration wait too. The attribute
+    ``retry_at`` is always in epoch seconds.
 
-    :raises TypeError: anything else: a guess could rest an integration for hours
+    :raises TypeError: *retry_at* is neither: a guess could rest an integration for hours
     """
 
     def __init__(self, retry_at: float | datetime, message: str = "") -> None:

@@ -80,7 +80,7 @@ def reload_plugins(
 
 
 def get_plugin(slug: str) -> RegistryEntry:
-    """The plugin *slug*.
+    """The plugin *slug*, with the distribution it came with.
 
     :raises PluginNotFoundError: none is loaded
     """

@@ -15,7 +15,7 @@ _OTHER: Final = "other"
 
 
 class EnqueueCounter:
-    """Counts jobs by plugin, action and result; hand it to `ActionQueue`.
+    """Counts for Prometheus what becomes of jobs; hand it to `ActionQueue`.
 
     *registry* is a ``CollectorRegistry``; without it the client's own is used, which takes
     one such counter only.

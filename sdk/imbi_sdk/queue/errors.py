@@ -11,7 +11,10 @@ WireError              a body that is no job of ours
 
 
 class QueueError(Exception):
-    """Redis refused: the text says why. Nothing of this call was enqueued."""
+    """Redis refused: the text says why, and nothing of this call of Redis was written.
+
+    More than 1,000 jobs go in several calls, of which earlier ones may have been carried out.
+    """
 
 
 class QueueUnavailable(QueueError):  # noqa: N818 - reads as what it is at the call

@@ -23,7 +23,10 @@ def _text(value: Any) -> Any:
 
 
 class EventRow(BaseModel):
-    """The row the gateway has inserted; *recorded_at* without a zone is UTC."""
+    """The row of the activity feed that the gateway has inserted for a delivery and a project.
+
+    *recorded_at* without a zone is UTC.
+    """
 
     model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, hide_input_in_errors=True)
 

@@ -40,3 +40,20 @@ def test_functions_are_shown_as_such(package: str) -> None:
     for name, is_call, said in rows(package):
         assert is_call == inspect.isfunction(getattr(module, name)), name
         assert len(said) > len(name) / 2
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_what_is_said_is_what_the_docstring_says(package: str) -> None:
+    """Its first paragraph, which a sentence may follow; types that are no class have none."""
+    module = importlib.import_module(package)
+    named = [(getattr(module, name), said) for name, _, said in rows(package)]
+    documented = [(o, said) for o, said in named if inspect.isclass(o) or inspect.isfunction(o)]
+    assert documented
+    for one, said in documented:
+        summary = plain((inspect.getdoc(one) or "").partition("\n\n")[0])
+        assert summary
+        assert plain(said).startswith(summary), one.__name__
+
+
+def plain(text: str) -> str:
+    return " ".join(re.sub("[`*]", "", text).split()).rstrip(".")
