@@ -80,6 +80,7 @@ def test_redis_has_two_names(name: str, monkeypatch: pytest.MonkeyPatch) -> None
     [
         ("IMBI_WORKER_LEASE", "soon", "IMBI_WORKER_LEASE: write a duration like 500ms"),
         ("IMBI_WORKER_LEASE", "-1s", "IMBI_WORKER_LEASE: write a duration"),
+        ("IMBI_WORKER_LEASE", "99999999999d", "IMBI_WORKER_LEASE: this is longer than anything"),
         ("IMBI_WORKER_LEASE", "0s", "IMBI_WORKER_LEASE: Input should be greater than"),
         ("IMBI_WORKER_CONCURRENCY", "0", "IMBI_WORKER_CONCURRENCY: Input should be greater"),
         ("IMBI_WORKER_CONCURRENCY", "many", "IMBI_WORKER_CONCURRENCY: Input should be a valid"),

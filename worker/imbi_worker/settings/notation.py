@@ -17,7 +17,10 @@ def _duration(value: Any) -> Any:
     match = _DURATION.fullmatch(value.strip())
     if match is None:
         raise ValueError("write a duration like 500ms, 30s, 5m, 2h or 1d")
-    return timedelta(seconds=float(match[1]) * _UNITS[match[2] or "s"])
+    try:
+        return timedelta(seconds=float(match[1]) * _UNITS[match[2] or "s"])
+    except OverflowError:
+        raise ValueError("this is longer than anything lasts; write e.g. 30d") from None
 
 
 def by_handler(value: Any) -> Any:
