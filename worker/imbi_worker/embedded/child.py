@@ -8,17 +8,19 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final
 
 LOG_NAME = "server.log"
 POLL_SECONDS = 0.01
 # The address of a Unix socket holds 103 bytes on macOS and 107 on Linux; the keeper adds a
 # directory name and the server a file name.
 LONGEST_PARENT_BYTES = 70
+_NO_MORE: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 class EmbeddedServerError(Exception):
@@ -59,9 +61,19 @@ class Child:
     def log(self) -> Path:
         return self.directory / LOG_NAME
 
-    def start(self, argv: Sequence[str]) -> int:
-        """The process id. A server that ended may be started again, in the same directory."""
-        reply = self._ask({"do": "start", "argv": list(argv), "log": str(self.log)})
+    def start(self, argv: Sequence[str], environment: Mapping[str, str] = _NO_MORE) -> int:
+        """The process id; *environment* is added to the little that a server is given.
+
+        A server that ended may be started again, in the same directory.
+        """
+        reply = self._ask(
+            {
+                "do": "start",
+                "argv": list(argv),
+                "log": str(self.log),
+                "environment": dict(environment),
+            }
+        )
         if "error" in reply:
             raise EmbeddedServerError(f"{self.name} could not be started: {reply['error']}.")
         return int(reply["pid"])

@@ -8,7 +8,8 @@ the same on Linux and macOS, and nothing to clean up elsewhere.
 It imports nothing but the standard library, for it runs without site-packages. One JSON object
 a line in both directions:
 
-    {"do": "start", "argv": [...], "log": PATH}   ->  {"pid": N} or {"error": TEXT}
+    {"do": "start", "argv": [...], "log": PATH, "environment": {...}}
+                                                  ->  {"pid": N} or {"error": TEXT}
     {"do": "poll"}                                ->  {"exit": null, or the exit code}
     {"do": "kill"}, {"do": "terminate"}           ->  {"exit": CODE}
 """
@@ -38,7 +39,7 @@ class Keeper:
     def answer(self, request: dict[str, Any]) -> dict[str, Any]:
         match request["do"]:
             case "start":
-                return self._start(request["argv"], Path(request["log"]))
+                return self._start(request["argv"], Path(request["log"]), request["environment"])
             case "poll":
                 return {"exit": self._server.poll() if self._server else None}
             case "kill":
@@ -60,7 +61,7 @@ class Keeper:
             server.kill()
             return server.wait()
 
-    def _start(self, argv: list[str], log: Path) -> dict[str, Any]:
+    def _start(self, argv: list[str], log: Path, more: dict[str, str]) -> dict[str, Any]:
         if self._server is not None and self._server.poll() is None:
             return {"error": "the server runs already"}
         try:
@@ -68,6 +69,7 @@ class Keeper:
                 self._server = subprocess.Popen(  # noqa: S603 - argv comes from our own package
                     argv,
                     cwd=self._directory,
+                    env={**os.environ, **more},
                     stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=subprocess.STDOUT,
