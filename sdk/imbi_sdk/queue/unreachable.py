@@ -3,7 +3,7 @@
 import errno
 import os
 import socket
-from typing import Final
+from typing import Any, Final
 
 from redis.exceptions import (
     AuthenticationError,
@@ -15,7 +15,6 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from imbi_sdk.connecting import behind, tls_failure, tls_remedy, tls_text
-from imbi_sdk.queue.scripts import Executes
 
 # Nobody knows then whether a call was carried out.
 AWAY: Final[tuple[type[Exception], ...]] = (RedisConnectionError, RedisTimeoutError, OSError)
@@ -38,8 +37,11 @@ def reason(error: BaseException, *, ca_setting: str = "ssl_ca_certs of the clien
     return type(error).__name__
 
 
-async def leave_demoted(redis: Executes) -> None:
-    """A demoted primary keeps its connections; a new one finds the new primary."""
-    pool = getattr(redis, "connection_pool", None)
+async def leave_demoted(client: object) -> None:
+    """Close what lies idle in a client's pool: a demoted primary keeps its connections.
+
+    A new one finds the new primary.
+    """
+    pool: Any = getattr(client, "connection_pool", None)
     if pool is not None:
         await pool.disconnect(inuse_connections=False)

@@ -149,9 +149,9 @@ def loaded(station: Station, line: str) -> set[str]:
 
 @pytest.mark.parametrize("line", LOOKS)
 def test_a_look_at_the_queue_loads_what_it_needs(station: Station, line: str) -> None:
-    """No arq, graph driver, web client or plugin, and into a pipe nothing that draws."""
+    """No arq, graph driver, web client, plugin or script, and into a pipe nothing that draws."""
     found = loaded(station, line)
-    assert sorted((NOT_TO_LOOK | {"rich.console"}) & found) == []
+    assert sorted((NOT_TO_LOOK | {"rich.console", "imbi_sdk.queue.scripts"}) & found) == []
     assert len(found) <= MOST_MODULES
 
 
