@@ -17,6 +17,7 @@ from arq.jobs import (
 from queue_factory import CANARY, ENQUEUED_MS, HANDLER, JOB_ID, a_k, a_signer
 
 from imbi_sdk.queue import ActionFailed, WireError, arq_deserializer, arq_serializer
+from imbi_sdk.queue.json_text import dump
 from imbi_sdk.queue.wire import decode
 
 
@@ -130,6 +131,48 @@ def test_what_is_no_json_is_told_with_its_place(body: bytes, text: str) -> None:
     with pytest.raises(WireError) as no:
         arq_deserializer(body)
     assert str(no.value).startswith(text)
+
+
+def nested(levels: int) -> bytes:
+    """An object around lists: *levels* of them in all."""
+    return b'{"k":' + b"[" * (levels - 1) + b"]" * (levels - 1) + b"}"
+
+
+@pytest.mark.parametrize("levels", [131, 1_000, 100_000])
+def test_what_nests_too_deep_to_be_written_again_is_not_read(levels: int) -> None:
+    """Python's parser takes more than any writer gives back."""
+    with pytest.raises(WireError, match="the body nests deeper than 130 levels: refuse"):
+        arq_deserializer(nested(levels))
+
+
+def test_what_a_gateway_may_write_is_read() -> None:
+    """An event of 128 levels within its body, and any number of brackets side by side."""
+    assert dump(arq_deserializer(nested(130))) == nested(130)
+    flat = b'{"k":[' + b",".join([b"[]"] * 500) + b"]}"
+    assert dump(arq_deserializer(flat)) == flat
+
+
+@pytest.mark.parametrize(
+    ("body", "place"),
+    [
+        (rb'{"k":{"a":["\ud800"]}}', "/k/a/0 holds"),
+        (rb'{"k":{"\uDFFF":1}}', "/k has a key that holds"),
+        (rb'{"k":"\ud83d\ude00\ud800"}', "/k holds"),
+    ],
+)
+def test_half_of_a_character_is_refused_with_its_place(body: bytes, place: str) -> None:
+    """No one could sign it, and no store take it."""
+    with pytest.raises(WireError, match=f"the body's {place} a lone surrogate: replace it"):
+        arq_deserializer(body)
+
+
+@pytest.mark.parametrize(
+    ("body", "value"),
+    [(rb'{"k":"\ud83d\ude00"}', "😀"), (rb'{"k":"a\\ud800"}', r"a\ud800")],
+)
+def test_what_only_looks_like_half_of_a_character_is_read(body: bytes, value: str) -> None:
+    """A pair of escapes is one character, and an escaped backslash begins none."""
+    assert arq_deserializer(body) == {"k": value}
 
 
 def test_the_serializer_changes_nothing_of_its_callers() -> None:
