@@ -28,6 +28,7 @@ from imbi_sdk.queue.wire import decode, encode
         ("rojo=\u00e9", None),
         ("rojo=\n", None),
         ("rojo=1,rojo=2", None),
+        (",".join(f"k{n}=v" for n in range(32)), ",".join(f"k{n}=v" for n in range(32))),
         (",".join(f"k{n}=v" for n in range(33)), None),
         (None, None),
         (7, None),
@@ -44,6 +45,10 @@ def test_what_is_too_long_loses_its_last_members() -> None:
     kept = bounded(",".join(members))
     assert kept == ",".join(members[:4])
     assert len(kept) <= LIMIT
+    just = f"a={'v' * 252},b={'v' * 255}"
+    assert len(just) == LIMIT == 512
+    assert bounded(just) == just
+    assert bounded(f"{just}v") == f"a={'v' * 252}"
     assert bounded(f"k={'v' * 256}x") is None
 
 
