@@ -19,12 +19,14 @@ from imbi_worker.queue.connection import connect_blocking
 from imbi_worker.queue.engine import Engine, EngineOptions, Parts
 from imbi_worker.queue.event_budget import EventBudget
 from imbi_worker.queue.finishing import Ending, Finisher
-from imbi_worker.queue.in_hand import JobsInHand, StopReason
+from imbi_worker.queue.held import StopReason
+from imbi_worker.queue.in_hand import JobsInHand
 from imbi_worker.queue.intake import Adopter, Intake
 from imbi_worker.queue.janitor import Janitor, Retention
 from imbi_worker.queue.last_words import LastWords
 from imbi_worker.queue.leases import Watchdog
 from imbi_worker.queue.presence import Presence
+from imbi_worker.queue.running import Runner
 from imbi_worker.queue.witness import NoWitness, Witness
 
 
@@ -124,9 +126,13 @@ def _crew(
     in_hand = JobsInHand(
         redis=redis,
         queue=queue,
-        worker=name,
-        dispatcher=dispatcher,
-        intake=intake,
+        runner=Runner(
+            worker=name,
+            dispatcher=dispatcher,
+            intake=intake,
+            watchdog=watchdog,
+            witness=witness,
+        ),
         budget=EventBudget(plan.options.event_bytes),
         watchdog=watchdog,
         finisher=finisher,

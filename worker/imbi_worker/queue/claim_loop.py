@@ -16,7 +16,8 @@ from imbi_sdk.queue import keys
 from imbi_worker.queue.claims import Claim, Claimer, Request
 from imbi_worker.queue.deadlines import LAST_WRITES
 from imbi_worker.queue.finishing import Finisher
-from imbi_worker.queue.in_hand import JobsInHand, StopReason
+from imbi_worker.queue.held import StopReason
+from imbi_worker.queue.in_hand import JobsInHand
 from imbi_worker.queue.intake import Adopter
 from imbi_worker.queue.leases import Watchdog
 from imbi_worker.queue.rights import require_rights

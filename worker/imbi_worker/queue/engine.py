@@ -28,7 +28,8 @@ from imbi_worker.queue.claim_loop import ClaimLimits, ClaimLoop
 from imbi_worker.queue.claims import Claimer
 from imbi_worker.queue.deadlines import LAST_WRITES, over_within
 from imbi_worker.queue.finishing import Finisher
-from imbi_worker.queue.in_hand import JobsInHand, StopReason
+from imbi_worker.queue.held import StopReason
+from imbi_worker.queue.in_hand import JobsInHand
 from imbi_worker.queue.intake import Adopter
 from imbi_worker.queue.janitor import Janitor
 from imbi_worker.queue.leases import Watchdog

@@ -6,59 +6,28 @@ until its action has ended; an action that ignores its cancel keeps all until it
 
 import asyncio
 import math
-import time
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from enum import StrEnum
-from typing import Any
+from datetime import timedelta
 
 import structlog
 from structlog.typing import FilteringBoundLogger
 
-from imbi_sdk.attempt import Interrupted, Verdict
-from imbi_sdk.attempt.outcome import Dead, Outcome
+from imbi_sdk.attempt import Verdict
 from imbi_sdk.queue.scripts import Executes
-from imbi_worker.dispatch import Attempt, Dispatches
 from imbi_worker.queue.alone import note_alone
 from imbi_worker.queue.claims import ClaimedJob
 from imbi_worker.queue.event_budget import EventBudget
 from imbi_worker.queue.finishing import Ending, Finisher
-from imbi_worker.queue.intake import Intake
-from imbi_worker.queue.kept_lines import LINES, NO_LINES, Lines
+from imbi_worker.queue.held import Held, StopReason
 from imbi_worker.queue.leases import Lease, Watchdog
-from imbi_worker.queue.settlement import settle
-from imbi_worker.queue.telling import bind, tell
-from imbi_worker.queue.without_verdict import cancelled, own_defect, released, under
-from imbi_worker.queue.witness import Account, NoWitness, Witness
+from imbi_worker.queue.running import Ended, Runner, Stopped
+from imbi_worker.queue.telling import tell
+from imbi_worker.queue.without_verdict import cancelled, released, under
+from imbi_worker.queue.witness import NoWitness, Witness
 
 _LOG = structlog.get_logger("imbi_worker.queue")
 _STALE = frozenset({"lost", "stale"})
-# A verdict that is due must not lose its lease while it is on its way.
-_MARGIN = timedelta(seconds=15)
-
-
-class StopReason(StrEnum):
-    """Why the worker itself stops an attempt."""
-
-    CANCELLED = "cancelled"
-    LOST = "lease lost"
-    DRAINED = "drained"
-
-
-@dataclass(slots=True)
-class _InHand:
-    claimed: ClaimedJob
-    task: asyncio.Task[None] | None = None
-    stop: StopReason | None = None
-    has_started: bool = False
-    ending: Ending | None = None
-    account: Account | None = None
-
-    @property
-    def has_ended(self) -> bool:
-        return self.ending is not None
 
 
 class JobsInHand:
@@ -69,9 +38,7 @@ class JobsInHand:
         *,
         redis: Executes,
         queue: str,
-        worker: str,
-        dispatcher: Dispatches,
-        intake: Intake,
+        runner: Runner,
         budget: EventBudget,
         watchdog: Watchdog,
         finisher: Finisher,
@@ -79,19 +46,16 @@ class JobsInHand:
     ) -> None:
         self._redis = redis
         self._queue = queue
-        self._worker = worker
-        self._dispatcher = dispatcher
-        self._intake = intake
+        self._runner = runner
         self._watchdog = watchdog
         self._finisher = finisher
         self._witness: Witness = witness or NoWitness()
         # Bound once: the one that get_logger makes binds itself for each line.
         self._log: FilteringBoundLogger = structlog.get_logger("imbi_worker.queue").bind()
-        self._jobs: dict[str, _InHand] = {}
-        self._alone: deque[_InHand] = deque()
+        self._jobs: dict[str, Held] = {}
+        self._alone: deque[Held] = deque()
         self._exclusive: set[str] = set()
         self._unwritten = 0
-        self._stubborn: set[asyncio.Task[Any]] = set()
         self._freed = asyncio.Event()
         self.budget = budget
         self.endings: dict[str, int] = {}
@@ -112,7 +76,7 @@ class JobsInHand:
     @property
     def has_unfinished(self) -> bool:
         """Whether an action still runs, in hand or not, e.g. one that ignored its cancel."""
-        return bool(self._jobs) or any(not task.done() for task in self._stubborn)
+        return bool(self._jobs) or self._runner.has_stubborn
 
     def ids(self) -> list[str]:
         return list(self._jobs)
@@ -139,7 +103,7 @@ class JobsInHand:
         if held is not None:
             self._take_again(held, claimed)
             return
-        job = _InHand(claimed)
+        job = Held(claimed)
         self._jobs[claimed.id] = job
         self.budget.take(claimed.size)
         self._watchdog.hold(claimed.id, Lease(claimed.token, math.inf))
@@ -159,7 +123,7 @@ class JobsInHand:
         tell(self._log, ending)
         self._finisher.add(ending)
 
-    def _take_again(self, held: _InHand, claimed: ClaimedJob) -> None:
+    def _take_again(self, held: Held, claimed: ClaimedJob) -> None:
         """Our own lease ran out while the job still runs here: it goes on under the new one."""
         _LOG.warning("job.claimed_again", job_id=claimed.id)
         if held.ending is not None:
@@ -210,76 +174,24 @@ class JobsInHand:
             job = self._alone.popleft()
             job.task = asyncio.create_task(self._run_alone(job), name=f"job {job.claimed.id}")
 
-    async def _run_alone(self, job: _InHand) -> None:
+    async def _run_alone(self, job: Held) -> None:
         job.has_started = True
         await note_alone(self._redis, self._queue, job.claimed)
         await self._run(job)
 
-    async def _run(self, job: _InHand) -> None:
+    async def _run(self, job: Held) -> None:
         job.has_started = True
-        claimed = job.claimed
-        attempt = self._intake.attempt(claimed)
-        if isinstance(attempt, Dead):
-            self._end(job, self._ending(claimed, attempt, None))
-            return
-        terms = self._dispatcher.terms(attempt.job.handler)
-        job.account = self._witness.begins(attempt, claimed.waited_ms, terms.max_attempts)
-        bind(
-            attempt,
-            {
-                **job.account.ids,
-                "plugin_version": terms.plugin_version,
-                "max_attempts": terms.max_attempts,
-                "queue_wait_ms": claimed.waited_ms,
-                "worker_id": self._worker,
-            },
-        )
-        until = time.monotonic() + (terms.limits.longest + _MARGIN).total_seconds()
-        self._watchdog.hold(claimed.id, Lease(claimed.token, until))
-        try:
-            await self._dispatch(job, attempt)
-        except asyncio.CancelledError as error:
-            unfinished = error.unfinished if isinstance(error, Interrupted) else None
-            if unfinished is not None:
-                self._stubborn.add(unfinished)
-            if unfinished is not None and job.stop is not StopReason.DRAINED:
-                await self._outlast(job, unfinished)
-            self._after_stop(job, has_begun=isinstance(error, Interrupted))
+        came_to = await self._runner.run(job, self._abandon)
+        if isinstance(came_to, Stopped):
+            self._after_stop(job, has_begun=came_to.has_begun)
+        else:
+            self._end(job, *came_to)
 
-    async def _dispatch(self, job: _InHand, attempt: Attempt) -> None:
-        claimed = job.claimed
-        try:
-            verdict = await self._dispatcher.run(attempt)
-            ending = self._ending(job.claimed, verdict.outcome, verdict.duration)
-        except Exception as error:  # noqa: BLE001 - a defect of ours must not lose the job
-            _LOG.exception("dispatch.defect", job_id=claimed.id)
-            # What was kept may be what cannot be written.
-            LINES.set(Lines())
-            self._end(job, self._ending(claimed, own_defect(claimed, error), timedelta()))
-            return
-        if verdict.unfinished is not None:
-            abandoned = ending._replace(kind="abandoned", counts=True)
-            self._finisher.add(abandoned)
-            self._account_for(job, abandoned, verdict)
-            ending = ending._replace(counts=False, record="")
-            try:
-                await self._outlast(job, verdict.unfinished)
-            except asyncio.CancelledError:
-                if job.stop is StopReason.LOST:
-                    raise
-        if ending.token != job.claimed.token:
-            ending = ending._replace(token=job.claimed.token)
-        self._end(job, ending, verdict)
+    def _abandon(self, job: Held, abandoned: Ended) -> None:
+        self._finisher.add(abandoned.ending)
+        self._account_for(job, *abandoned)
 
-    async def _outlast(self, job: _InHand, unfinished: asyncio.Task[Any]) -> None:
-        """Keep slot and lane until an action that ignored its cancel really ends."""
-        self._stubborn.add(unfinished)
-        _LOG.warning("action.abandoned", job_id=job.claimed.id, task=unfinished.get_name())
-        self._watchdog.hold(job.claimed.id, Lease(job.claimed.token, math.inf))
-        await asyncio.wait({unfinished})
-        self._stubborn.discard(unfinished)
-
-    def _after_stop(self, job: _InHand, *, has_begun: bool) -> None:
+    def _after_stop(self, job: Held, *, has_begun: bool) -> None:
         claimed = job.claimed
         if job.stop is StopReason.LOST:
             _LOG.warning("job.lease_lost", job_id=claimed.id, outcome="cancelled")
@@ -292,30 +204,19 @@ class JobsInHand:
         else:
             self._end(job, released(claimed, has_begun=has_begun))
 
-    def _end(self, job: _InHand, ending: Ending, verdict: Verdict | None = None) -> None:
+    def _end(self, job: Held, ending: Ending, verdict: Verdict | None = None) -> None:
         self._note_end(job, ending)
         tell(self._log, ending, verdict)
         self._finisher.add(ending)
         self._account_for(job, ending, verdict)
 
-    def _note_end(self, job: _InHand, ending: Ending) -> None:
+    def _note_end(self, job: Held, ending: Ending) -> None:
         job.ending = ending
         self._unwritten += 1
         self._freed.set()
 
-    def _account_for(self, job: _InHand, ending: Ending, verdict: Verdict | None) -> None:
+    def _account_for(self, job: Held, ending: Ending, verdict: Verdict | None) -> None:
         if job.account is not None:
             job.account.ended(ending, verdict)
         elif ending.kind == "dead":
             self._witness.refused(ending)
-
-    def _ending(self, claimed: ClaimedJob, outcome: Outcome, duration: timedelta | None) -> Ending:
-        now = datetime.now(UTC)
-        return settle(
-            claimed,
-            outcome,
-            duration=duration,
-            worker=self._worker,
-            ended_at=now,
-            lines=LINES.get(NO_LINES),
-        )
