@@ -109,13 +109,26 @@ async def get_plugin_configuration_keys(db: Graph, plugin_id: str) -> list[str]:
     :raises GraphUnavailable: the graph cannot be asked
     """
     record = await db.plugin(plugin_id)
+    return configuration_keys(record.configuration if record else None, plugin_id)
+
+
+def configuration_keys(configuration: str | None, plugin_id: str) -> list[str]:
+    """The same of a stored configuration; reads no graph.
+
+    None of one that cannot be read, with a warning that names the plugin.
+    """
     try:
-        return _populated(_opened(record.configuration) if record else {})
+        return _populated(_opened(configuration))
     except ValueError:
         _LOGGER.warning(
             "plugin_configuration unreadable for plugin_id=%s; reporting no keys", plugin_id
         )
         return []
+
+
+def populated_fields(text: str) -> list[str]:
+    """The same of a configuration that is decrypted already; ValueError when it is none."""
+    return _populated(_parsed(text))
 
 
 async def patch_plugin_configuration(

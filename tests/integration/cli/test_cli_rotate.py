@@ -87,7 +87,8 @@ def test_a_rotation_is_warned_of_done_and_counted(
     assert "2 rotated, 1 already new, 1 unreadable." in result.stderr
     (line,) = [line for line in result.stdout.splitlines() if "ServiceApplication" in line]
     assert "app" in line
-    assert "IMBI_WORKER_OLD_ENCRYPTION_KEYS" in line
+    assert "no key that was given opens it" in line
+    assert "opens it (1 secret): Add its key to IMBI_WORKER_OLD_ENCRYPTION_KEYS" in result.stdout
     for secret in (canary, OLD, vault.key, "gAAAA"):
         assert secret not in result.output
     assert vault.opened() == {"p-1": canary, "p-2": "{}", "other": canary, "app": None}

@@ -1,14 +1,17 @@
 """The rotation as a conversation: the warning, the question, the progress, the figures."""
 
 import asyncio
+from collections import Counter
+from collections.abc import Sequence
 from contextlib import aclosing
 from typing import Final
 
 from imbi_worker.cli import questions
 from imbi_worker.cli.changes.pace import Pace, progress_bar
-from imbi_worker.cli.output import FAILED, OK, Output
+from imbi_worker.cli.output import FAILED, OK, Output, counted
 from imbi_worker.operations.errors import OperationError
 from imbi_worker.operations.rotation import (
+    Failure,
     KeyRing,
     RotationReport,
     Secrets,
@@ -21,7 +24,7 @@ _WARNING: Final = (
     "Imbi's other services must already have the new key as theirs: what is rotated cannot be"
     " read with the old one. Keep the old one until all is done."
 )
-_HEADERS: Final = ("NODE", "NAME", "PROBLEM", "WHAT TO DO")
+_HEADERS: Final = ("NODE", "NAME", "PROBLEM")
 
 
 def agrees(output: Output, *, is_confirmed: bool) -> bool:
@@ -47,8 +50,7 @@ async def rotate_all(
     if output.as_json:
         output.record(report)
     elif report.failures:
-        rows = [(one.place, one.name, one.problem, one.hint) for one in report.failures]
-        output.table(_HEADERS, rows)
+        _tell_failures(report.failures, output)
     output.say(_summary(report))
     return FAILED if report.failures else OK
 
@@ -61,6 +63,14 @@ async def _go_through(secrets: Secrets, keys: KeyRing, tally: Tally, pace: Pace)
                 tally.add(one)
                 bar.step()
                 await pace.turn()
+
+
+def _tell_failures(failures: Sequence[Failure], output: Output) -> None:
+    """Each by its name; what to do about a kind of them once, not a thousand times."""
+    output.table(_HEADERS, [(one.place, one.name, one.problem) for one in failures])
+    output.heading("What to do")
+    for (problem, hint), count in Counter((one.problem, one.hint) for one in failures).items():
+        output.prose(f"{problem} ({counted(count, 'secret')}): {hint}")
 
 
 def _summary(report: RotationReport) -> str:

@@ -6,6 +6,7 @@ from imbi_worker.graph.address import (
 from imbi_worker.graph.plugins import (
     Neo4jGraph,
     PluginSummary,
+    StoredCredentials,
 )
 from imbi_worker.graph.schema import (
     SCHEMA,
@@ -39,6 +40,7 @@ __all__ = [
     "Place",
     "PluginSummary",
     "SchemaElement",
+    "StoredCredentials",
     "StoredSecret",
     "UnknownStore",
     "apply_schema",

@@ -2,8 +2,8 @@
 
 import json
 import logging
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -47,6 +47,23 @@ RETURN p.id AS plugin_id, coalesce(p.plugin_slug, '') AS plugin_slug, p.label AS
        a.client_secret IS NOT NULL AND a.client_secret <> '' AS has_application
 ORDER BY service_slug, plugin_slug, plugin_id
 """
+
+
+_STORED = """
+MATCH (p:Plugin) WHERE p.id IN $plugin_ids
+OPTIONAL MATCH (p)-[:USES_APPLICATION]->(a:ServiceApplication)
+RETURN p.id AS plugin_id, p.plugin_configuration AS configuration, a IS NOT NULL AS is_linked,
+       a.client_id AS client_id, a.client_secret AS client_secret
+ORDER BY a.slug
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredCredentials:
+    """What a plugin's credentials are made of; encrypted, as the graph has it."""
+
+    configuration: str | None = field(default=None, repr=False)
+    application: ServiceApplicationRecord | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +132,24 @@ class Neo4jGraph:
     async def list_plugins(self) -> tuple[PluginSummary, ...]:
         """Every plugin, by service and slug; one line for each service it stands on."""
         return tuple(PluginSummary(**row) for row in await self.connection.read(_PLUGINS))
+
+    async def stored_credentials(self, plugin_ids: Sequence[str]) -> dict[str, StoredCredentials]:
+        """Of all these plugins at once, by plugin id; without those that are not there."""
+        found: dict[str, StoredCredentials] = {}
+        for row in await self.connection.read(_STORED, plugin_ids=list(plugin_ids)):
+            found.setdefault(row["plugin_id"], _stored(row))
+        return found
+
+
+def _stored(row: Row) -> StoredCredentials:
+    configuration = row["configuration"]
+    return StoredCredentials(
+        # Somebody may have stored anything; what is no text no key opens.
+        None if configuration is None else str(configuration),
+        ServiceApplicationRecord(row["client_id"], row["client_secret"])
+        if row["is_linked"]
+        else None,
+    )
 
 
 def _record(plugin_id: str, row: Row) -> PluginRecord:

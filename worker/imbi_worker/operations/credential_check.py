@@ -9,14 +9,13 @@ from typing import Final, Literal, TypeAlias
 
 from imbi_sdk.credentials import (
     credentials_from_application,
-    credentials_from_record,
-    get_plugin_configuration_keys,
+    populated_fields,
     uses_application,
 )
 from imbi_sdk.errors import PluginCredentialsMissing
-from imbi_sdk.graph import PluginRecord, ServiceApplicationRecord
+from imbi_sdk.graph import ServiceApplicationRecord
 from imbi_sdk.registry import RegistryEntry
-from imbi_worker.graph import Neo4jGraph, PluginSummary
+from imbi_worker.graph import Neo4jGraph, PluginSummary, StoredCredentials
 from imbi_worker.operations.credentials import APPLICATION, plugin_here
 from imbi_worker.operations.errors import NotFound, operation_errors
 from imbi_worker.operations.rotation import KeyRing, Opener
@@ -56,7 +55,8 @@ class CredentialCheck:
 class _Stored:
     """What the graph holds for a plugin, as a worker reads it; *fields* are names alone."""
 
-    ciphertext: str | None
+    is_there: bool = False
+    key: Opener | None = None
     fields: tuple[str, ...] = ()
     error: str = ""
 
@@ -73,21 +73,26 @@ async def check_credentials(
         chosen = [one for one in known.values() if wanted in (None, one.plugin_id, one.plugin_slug)]
         if wanted is not None and not chosen:
             raise NotFound(f"The graph has no plugin {wanted!r}, by its id or its slug.", _LIST)
-        return tuple([await _check(graph, keys, one) for one in chosen])
+        found = await graph.stored_credentials([one.plugin_id for one in chosen])
+        return tuple(
+            _check(one, found.get(one.plugin_id, StoredCredentials()), keys) for one in chosen
+        )
 
 
-async def _check(graph: Neo4jGraph, keys: KeyRing, one: PluginSummary) -> CredentialCheck:
+def _check(one: PluginSummary, found: StoredCredentials, keys: KeyRing) -> CredentialCheck:
     entry = plugin_here(one.plugin_slug)
-    stored = await _stored(graph, one, entry)
-    key = keys.opener(stored.ciphertext) if stored.ciphertext else None
+    if entry is not None and _is_of_application(entry):
+        stored = _of_application(found.application, entry, keys)
+    else:
+        stored = _of_configuration(found.configuration, keys)
     missing = tuple(name for name in _required(entry) if name not in stored.fields)
-    status, detail, hint = _verdict(stored, key, entry, missing)
+    status, detail, hint = _verdict(stored, entry, missing)
     return CredentialCheck(
         plugin_id=one.plugin_id,
         plugin=one.plugin_slug,
         service=one.service_slug,
         status=status,
-        key=key,
+        key=stored.key,
         fields=stored.fields,
         missing=missing,
         detail=detail,
@@ -96,10 +101,10 @@ async def _check(graph: Neo4jGraph, keys: KeyRing, one: PluginSummary) -> Creden
 
 
 def _verdict(
-    stored: _Stored, key: Opener | None, entry: RegistryEntry | None, missing: Sequence[str]
+    stored: _Stored, entry: RegistryEntry | None, missing: Sequence[str]
 ) -> tuple[Status, str, str]:
     """The worst that is to be said, and what to do about it."""
-    if stored.ciphertext and key is None:
+    if stored.is_there and stored.key is None:
         return "failed", "no key that was given opens it", _KEY
     if stored.error:
         return "failed", stored.error, _IN_IMBI if _is_of_application(entry) else _ANEW
@@ -107,35 +112,44 @@ def _verdict(
         return "failed", f"not set: {', '.join(missing)}", _SET
     if entry is None:
         return "warning", "its plugin is not installed here: what it needs is unknown", _INSTALL
-    if key == "old":
+    if stored.key == "old":
         return "warning", "complete, but only an old key opens it", _ROTATE
-    return "ok", "complete" if stored.ciphertext else "nothing is stored, and nothing needed", ""
+    return "ok", "complete" if stored.is_there else "nothing is stored, and nothing needed", ""
 
 
-async def _stored(graph: Neo4jGraph, one: PluginSummary, entry: RegistryEntry | None) -> _Stored:
-    if entry is not None and _is_of_application(entry):
-        return _of_application(await graph.service_application(one.plugin_id), entry)
-    record = await graph.plugin(one.plugin_id)
-    ciphertext = record.configuration if record is not None else None
-    fields = tuple(sorted(await get_plugin_configuration_keys(graph, one.plugin_id)))
-    error = "" if entry is None else _unread(record, entry)
-    return _Stored(ciphertext, fields, error)
-
-
-def _of_application(application: ServiceApplicationRecord | None, entry: RegistryEntry) -> _Stored:
-    ciphertext = application.client_secret if application is not None else None
+def _of_configuration(ciphertext: str | None, keys: KeyRing) -> _Stored:
+    if not ciphertext:
+        return _Stored()
+    opened = keys.opened(ciphertext)
+    if opened is None:
+        return _Stored(is_there=True)
     try:
-        return _Stored(ciphertext, tuple(credentials_from_application(application, entry)))
-    except PluginCredentialsMissing as error:
-        return _Stored(ciphertext, error=str(error))
+        fields = tuple(sorted(populated_fields(opened.text)))
+    except ValueError as error:
+        return _Stored(is_there=True, key=opened.key, error=str(error))
+    return _Stored(is_there=True, key=opened.key, fields=fields)
 
 
-def _unread(record: PluginRecord | None, entry: RegistryEntry) -> str:
-    """Why a configuration cannot be read, though it may have been opened."""
+def _of_application(
+    application: ServiceApplicationRecord | None, entry: RegistryEntry, keys: KeyRing
+) -> _Stored:
+    secret = application.client_secret if application is not None else None
+    if application is None or application.client_id is None or not secret:
+        return _Stored(error=_lack(application, entry))
+    opened = keys.opened(secret)
+    if opened is None:
+        return _Stored(is_there=True)
+    if not opened.text:
+        return _Stored(is_there=True, key=opened.key, error="its client_secret is empty")
+    return _Stored(is_there=True, key=opened.key, fields=APPLICATION)
+
+
+def _lack(application: ServiceApplicationRecord | None, entry: RegistryEntry) -> str:
+    """What a worker says of an application that is not whole."""
     try:
-        credentials_from_record(record, entry)
+        credentials_from_application(application, entry)
     except PluginCredentialsMissing as error:
-        return "" if error.__cause__ is None else str(error.__cause__)
+        return str(error)
     return ""
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pydantic import SecretStr
 
 from imbi_sdk.credentials import (
-    get_plugin_configuration_keys,
+    configuration_keys,
     patch_plugin_configuration,
     uses_application,
 )
@@ -14,7 +14,7 @@ from imbi_sdk.encryption import TokenEncryption
 from imbi_sdk.errors import PluginNotFoundError
 from imbi_sdk.graph import PluginRecord
 from imbi_sdk.registry import RegistryEntry, get_plugin
-from imbi_worker.graph import Neo4jGraph, PluginSummary
+from imbi_worker.graph import Neo4jGraph, PluginSummary, StoredCredentials
 from imbi_worker.operations.errors import Misconfigured, NotFound, Refused, operation_errors
 
 APPLICATION = ("client_id", "client_secret")
@@ -57,8 +57,12 @@ async def list_credentials(
         wanted = [one for one in summaries if plugin_id in (None, one.plugin_id)]
         if plugin_id is not None and not wanted:
             raise NotFound(f"The graph has no plugin {plugin_id!r}.", _LIST)
-        found = [await _fields(graph, summary) for summary in wanted]
-        return tuple(view for views in found for view in views)
+        stored = await graph.stored_credentials([one.plugin_id for one in wanted])
+        return tuple(
+            view
+            for one in wanted
+            for view in _fields(one, stored.get(one.plugin_id, StoredCredentials()))
+        )
 
 
 async def set_credential(
@@ -107,12 +111,12 @@ def _check_field(record: PluginRecord, field: str) -> None:
         raise Refused(f"{record.plugin_slug!r} has no credential {field!r}.", f"It has: {names}.")
 
 
-async def _fields(graph: Neo4jGraph, summary: PluginSummary) -> list[CredentialView]:
+def _fields(summary: PluginSummary, found: StoredCredentials) -> list[CredentialView]:
     entry = plugin_here(summary.plugin_slug)
     if entry is not None and uses_application(entry.manifest):
         note = "of the service application"
         return [_view(summary, name, summary.has_application, note=note) for name in APPLICATION]
-    stored = await get_plugin_configuration_keys(graph, summary.plugin_id)
+    stored = configuration_keys(found.configuration, summary.plugin_id)
     is_readable = bool(stored) or not summary.has_configuration
     views = [] if entry is None else _declared(summary, entry, stored, is_readable=is_readable)
     known = {view.field for view in views}

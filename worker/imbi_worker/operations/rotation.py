@@ -8,6 +8,7 @@ secret is all the memory there is.
 import base64
 from collections import Counter
 from collections.abc import AsyncGenerator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final, Literal, Protocol, TypeAlias
 
@@ -54,6 +55,14 @@ class Secrets(Protocol):
     async def replace(self, secret: StoredSecret, new: str) -> bool: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A secret's plain text, and the key that opens it."""
+
+    key: Opener
+    text: str = field(repr=False)
+
+
 class KeyRing:
     """The new key, and those that still open what has not been rotated.
 
@@ -65,11 +74,14 @@ class KeyRing:
         self._new = _fernets(new, settings.ENCRYPTION_KEY)
         self._all = _fernets(found, settings.OLD_ENCRYPTION_KEYS)
 
-    def opener(self, ciphertext: str) -> Opener | None:
-        """Which key opens it; None when none does. What it holds is dropped."""
-        if self.is_new(ciphertext) or self.is_new(_unwrapped(ciphertext)):
-            return "current"
-        return None if self.rotated(ciphertext) is None else "old"
+    def opened(self, ciphertext: str) -> Opened | None:
+        """What a worker reads there, and by which key; None when no key opens it."""
+        rings: tuple[tuple[Opener, MultiFernet], ...] = (("current", self._new), ("old", self._all))
+        for key, ring in rings:
+            for token in (ciphertext, _unwrapped(ciphertext)):
+                with suppress(InvalidToken, ValueError):
+                    return Opened(key, ring.decrypt(token.encode(errors="replace")).decode())
+        return None
 
     def is_new(self, ciphertext: str) -> bool:
         """Whether the new key opens it as it stands."""
