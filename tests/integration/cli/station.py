@@ -30,9 +30,9 @@ class Station:
     slugs: tuple[str, ...] = ("github", "demo", "gateway-actions")
     claims: int = field(default=1)
 
-    def call(self, *arguments: str, text: str | None = None) -> Result:
-        """The CLI in this process."""
-        return CliRunner().invoke(app, list(arguments), input=text)
+    def call(self, *arguments: str, text: str | None = None, raw: bytes | None = None) -> Result:
+        """The CLI in this process; *text*, or *raw* bytes, on its stdin."""
+        return CliRunner().invoke(app, list(arguments), input=text if raw is None else raw)
 
     def lines(self, *arguments: str) -> list[dict[str, Any]]:
         """The CLI's answer with ``--json``; it must have gone well."""

@@ -9,7 +9,7 @@ import typer
 from pydantic import SecretStr
 
 from imbi_worker import wiring
-from imbi_worker.cli import files
+from imbi_worker.cli import files, questions
 from imbi_worker.cli.changes.pace import Pace
 from imbi_worker.cli.options import Json
 from imbi_worker.cli.output import FAILED, OK, Output
@@ -96,9 +96,12 @@ def set_credential(
     async def work(session: Session) -> None:
         if unset and from_file is not None:
             raise InvalidInput("--unset takes no value.")
-        value = None if unset else _value(field, from_file)
         wiring.load()
-        changed = await credentials.set_credential(session.graph, plugin_id, field, value)
+        # Before anybody types a secret that has no place.
+        wanted = None if unset else field
+        record = await credentials.find_plugin(session.graph, plugin_id, field=wanted)
+        value = None if unset else _value(field, from_file)
+        changed = await credentials.set_credential(session.graph, record, field, value)
         if as_json:
             output.record(changed)
         else:
@@ -142,12 +145,10 @@ def rotate(
 
 
 def _value(field: str, path: Path | None) -> SecretStr:
-    if path is not None:
-        text = files.read(path).text
-    elif sys.stdin.isatty():
-        text = typer.prompt(field, hide_input=True, err=True)
+    if path is None and sys.stdin.isatty():
+        text = questions.secret(field)
     else:
-        text = sys.stdin.read()
+        text = files.read(path or files.STDIN).text
     return SecretStr(text.removesuffix("\n").removesuffix("\r"))
 
 

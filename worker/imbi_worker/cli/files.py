@@ -4,6 +4,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from imbi_worker.cli.questions import heeding_ctrl_c
 from imbi_worker.operations.errors import InvalidInput
 from imbi_worker.operations.sources import Source
 
@@ -15,14 +16,16 @@ def read(path: Path) -> Source:
 
     :raises InvalidInput: it cannot be read
     """
-    if path == STDIN:
-        return Source("stdin", sys.stdin.read())
     try:
+        if path == STDIN:
+            with heeding_ctrl_c():
+                return Source("stdin", sys.stdin.buffer.read().decode())
         return Source(str(path), path.read_text(encoding="utf-8"))
     except OSError as error:
         raise InvalidInput(f"{path} cannot be read: {error.strerror}.") from None
     except UnicodeDecodeError:
-        raise InvalidInput(f"{path} is no UTF-8 text.") from None
+        name = "stdin" if path == STDIN else path
+        raise InvalidInput(f"{name} is no UTF-8 text.") from None
 
 
 def refuse_stdin_twice(paths: Sequence[Path | None]) -> None:

@@ -125,6 +125,8 @@ NOUNS: Final[Mapping[str, tuple[str, Mapping[str, str]]]] = {
     ),
 }
 _HELP: Final = frozenset({"-h", "--help"})
+# As in ``output``, which this module does not load.
+_INTERRUPTED: Final = 130
 _LONG_LIVED: Final = frozenset({"run", "demo", "dashboard"})
 
 
@@ -142,8 +144,11 @@ class DeferredCommands(TyperGroup):
         name, rest = args[0], args[1:]
         asks_for_parts = name in NOUNS and (not rest or rest[0] in _HELP)
         if name in self.commands and not asks_for_parts:
-            with short_start(is_brief=name not in _LONG_LIVED):
-                self.commands[name] = load_command(name)
+            try:
+                with short_start(is_brief=name not in _LONG_LIVED):
+                    self.commands[name] = load_command(name)
+            except KeyboardInterrupt:
+                raise typer.Exit(_INTERRUPTED) from None
         return super().resolve_command(ctx, args)
 
 

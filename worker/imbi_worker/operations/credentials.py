@@ -65,32 +65,42 @@ async def list_credentials(
         )
 
 
-async def set_credential(
-    graph: Neo4jGraph, plugin_id: str, field: str, value: SecretStr | None
-) -> Changed:
-    """Set one field, or remove it with None.
+async def find_plugin(graph: Neo4jGraph, plugin_id: str, *, field: str | None) -> PluginRecord:
+    """A plugin to change, and if *field* is given, one that has it.
 
     :raises NotFound: no such plugin
-    :raises Refused: the plugin has no such field, or what is stored cannot be read
+    :raises Refused: the plugin has no such field
     :raises Misconfigured: there is no usable encryption key
     """
     with operation_errors():
         _require_key()
         record = await graph.plugin(plugin_id)
-        if record is None:
-            raise NotFound(f"The graph has no plugin {plugin_id!r}.", _LIST)
-        if value is not None:
-            _check_field(record, field)
-            if not value.get_secret_value():
-                raise Refused("The value is empty.", "To remove a field pass --unset.")
-        text = None if value is None else value.get_secret_value()
+    if record is None:
+        raise NotFound(f"The graph has no plugin {plugin_id!r}.", _LIST)
+    if field is not None:
+        _check_field(record, field)
+    return record
+
+
+async def set_credential(
+    graph: Neo4jGraph, record: PluginRecord, field: str, value: SecretStr | None
+) -> Changed:
+    """Set one field, or remove it with None.
+
+    :raises NotFound: the plugin was removed meanwhile
+    :raises Refused: the value is empty, or what is stored cannot be read
+    """
+    text = None if value is None else value.get_secret_value()
+    if text == "":
+        raise Refused("The value is empty.", "To remove a field pass --unset.")
+    with operation_errors():
         try:
-            fields = await patch_plugin_configuration(graph, plugin_id, {field: text})
+            fields = await patch_plugin_configuration(graph, record.plugin_id, {field: text})
         except ValueError as error:
             # Nothing is overwritten that cannot be read.
             hint = "Look at IMBI_AUTH_ENCRYPTION_KEY and IMBI_WORKER_OLD_ENCRYPTION_KEYS."
             raise Refused(f"Nothing was changed: {error}", hint) from None
-    return Changed(plugin_id, record.plugin_slug, tuple(sorted(fields)))
+    return Changed(record.plugin_id, record.plugin_slug, tuple(sorted(fields)))
 
 
 def _check_field(record: PluginRecord, field: str) -> None:

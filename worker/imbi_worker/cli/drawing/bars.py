@@ -36,7 +36,6 @@ def progress(label: str, total: int | None) -> Iterator[ProgressBar]:
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
-        TextColumn("left"),
         console=Console(stderr=True),
         transient=True,
     ) as shown:
