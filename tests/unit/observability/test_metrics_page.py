@@ -4,6 +4,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import yaml
 from prometheus_client import CollectorRegistry
 from recorded import HANDLER, counting
 
@@ -14,7 +15,9 @@ from imbi_worker.observability.vital_signs import Equipment, live, ready
 from imbi_worker.queue.inspection.views import QueueStats
 from imbi_worker.queue.vitals import Vitals
 
-PAGE = (Path(__file__).parents[3] / "docs" / "metrics.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parents[3]
+PAGE = (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8")
+WORKERS = ROOT / "deploy" / "helm" / "imbi-worker" / "templates" / "worker.yaml"
 TITLES = {"worker": "Of each worker", "queue": "Of the queue", "gateway": "Of a gateway"}
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -102,3 +105,12 @@ def test_every_repair_that_a_script_counts_is_told() -> None:
     text = "".join(path.read_text(encoding="utf-8") for path in scripts.glob("*.lua"))
     kinds = re.findall(r"repaired\('(\w+)'\)|'repairs:(\w+)'", text)
     assert {a or b for a, b in kinds} == set(metrics.REPAIRS)
+
+
+def test_the_probes_are_those_of_the_chart() -> None:
+    """To the second: whoever writes manifests by hand copies them from here."""
+    (shown,) = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
+    probes = r"^ +\w+Probe:\n(?:^ +(?:httpGet|\w+Seconds|\w+Threshold):.*\n)+"
+    found = re.findall(probes, WORKERS.read_text(encoding="utf-8"), re.MULTILINE)
+    assert len(found) == 3
+    assert yaml.safe_load(shown) == yaml.safe_load("".join(found))
