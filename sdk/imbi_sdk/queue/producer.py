@@ -162,7 +162,7 @@ class ActionQueue:
         nonce = nonce or secrets.token_hex(12)
         # All encoded before the first is sent: what is refused is refused whole.
         calls = [
-            self._call(f"{nonce}.{start}", batch, jobs[start : start + JOBS_PER_CALL])
+            self._encode(f"{nonce}.{start}", batch, jobs[start : start + JOBS_PER_CALL])
             for start in range(0, len(jobs), JOBS_PER_CALL)
         ]
         letters = await send_all(self._redis, self._queue, calls)
@@ -178,7 +178,7 @@ class ActionQueue:
                 self._counter.reject(rules, len(targets))
             raise
 
-    def _call(self, nonce: str, batch: Batch, jobs: Sequence[ActionJob]) -> Call:
+    def _encode(self, nonce: str, batch: Batch, jobs: Sequence[ActionJob]) -> Call:
         now = int(time.time() * 1000)
         arguments: list[Any] = [len(jobs)]
         for job in jobs:
