@@ -204,7 +204,7 @@ def _parsed(text: str) -> dict[str, Any]:
     # The parser's own message, and its error's ``doc``, hold what was decrypted.
     try:
         parsed: object = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise ValueError("plugin_configuration is not valid JSON") from None
     if not isinstance(parsed, dict):
         raise ValueError("plugin_configuration must be a JSON object")  # noqa: TRY004 - one error for what cannot be read

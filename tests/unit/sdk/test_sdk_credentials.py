@@ -288,6 +288,7 @@ async def test_a_patch_of_no_plugin_is_an_error(graph: Any, key: str) -> None:
     [
         (None, "plugin_configuration decrypted to None"),
         ("canary-4f1d-do-not-leak", "plugin_configuration is not valid JSON"),
+        ("[" * 100_000, "plugin_configuration is not valid JSON"),
         ('["canary-4f1d-do-not-leak"]', "plugin_configuration must be a JSON object"),
     ],
 )
