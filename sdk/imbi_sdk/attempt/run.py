@@ -40,13 +40,19 @@ class Tools:
 
 
 async def run_attempt(assignment: Assignment, tools: Tools) -> Verdict:
-    """Run one attempt. Raises nothing but `Interrupted`, when its own task is cancelled."""
+    """Run one attempt.
+
+    Raises nothing but, when its own task is cancelled, a ``CancelledError``: `Interrupted`
+    once the action was called.
+    """
     run = _Run(assignment, tools)
     unfinished: asyncio.Task[Any] | None = None
     try:
         verdict = await run.verdict()
         unfinished = verdict.unfinished
     except asyncio.CancelledError as error:
+        if not run.has_called:
+            raise
         interrupted = error if isinstance(error, Interrupted) else Interrupted()
         unfinished = interrupted.unfinished
         raise interrupted from None
@@ -63,6 +69,11 @@ class _Run:
         self._tools = tools
         self._secrets: tuple[str, ...] = ()
         self._called_at: float | None = None
+
+    @property
+    def has_called(self) -> bool:
+        """Whether the action was called; what it has done is then unknown until it ends."""
+        return self._called_at is not None
 
     def release_secrets(self, *, after: "asyncio.Task[Any] | None") -> None:
         """At once, or when *after*, an action that goes on, has ended."""

@@ -14,7 +14,13 @@ from pydantic import SecretStr
 from imbi_sdk.attempt import Redactor, RetryPolicy
 from imbi_sdk.queue import ActionQueue, Enqueued, JobContext, Signer, Target, WebhookRule, keys
 from imbi_sdk.queue.delivery import by_project_and_plugin
-from imbi_worker.dispatch import Dispatcher, Dispatches, InstalledPlugins, StoredCredentials
+from imbi_worker.dispatch import (
+    Dispatcher,
+    Dispatches,
+    GraphReader,
+    InstalledPlugins,
+    StoredCredentials,
+)
 from imbi_worker.graph import GraphAddress, Neo4jGraph
 from imbi_worker.queue import EngineOptions, WorkerPlan, build_engine, connect
 from imbi_worker.queue.witness import Witness
@@ -42,6 +48,7 @@ class Room:
         handler: str = "probe#act",
         payload: dict[str, Any] | None = None,
         webhook: str = "w1",
+        plugin_id: str | None = None,
     ) -> Enqueued:
         return await self.queue.enqueue_delivery(
             delivery=delivery,
@@ -59,6 +66,7 @@ class Room:
                 Target(JobContext(project_id=name, project_slug=name, org_slug="o"))
                 for name in projects or (project,)
             ],
+            plugin_ids={} if plugin_id is None else {handler.partition("#")[0]: plugin_id},
         )
 
     @asynccontextmanager
@@ -72,15 +80,16 @@ class Room:
         witness: Witness | None = None,
         slugs: Sequence[str] = ("probe",),
         dispatcher: Dispatches | None = None,
+        graph: GraphReader | None = None,
         **options: Any,
     ) -> AsyncIterator[Any]:
         address = SecretStr(url) if url else self.url
         redis = connect(address, queue=keys.QUEUE)
-        graph = Neo4jGraph.at(GraphAddress("bolt://127.0.0.1:1", None, SecretStr("")))
+        nowhere = Neo4jGraph.at(GraphAddress("bolt://127.0.0.1:1", None, SecretStr("")))
         grace = options.get("grace", timedelta(seconds=0.2))
         dispatcher = dispatcher or Dispatcher(
             registry=InstalledPlugins(),
-            graph=graph,
+            graph=graph or nowhere,
             credentials=StoredCredentials(),
             identity=ApiIdentity(None),
             clock=SystemClock(),
@@ -114,7 +123,7 @@ class Room:
                 await asyncio.wait_for(task, 20)
             finally:
                 await engine.close()
-                await graph.close()
+                await nowhere.close()
 
     async def job(self, id_: str) -> dict[str, str]:
         stored = await self.redis.hgetall(f"{keys.JOB}{id_}")

@@ -8,6 +8,7 @@ from probe import JOURNAL
 from room import Room
 
 from imbi_sdk.attempt import Dead, DeathReason, Deferred, Verdict
+from imbi_sdk.graph import PluginRecord, ServiceApplicationRecord
 from imbi_worker.dispatch import Attempt, Terms
 from imbi_worker.queue.inspection import Inspection
 from waiting import until
@@ -153,6 +154,30 @@ async def test_a_released_run_of_a_non_idempotent_action_is_never_repeated(room:
         [job] = await room.until_ended(enqueued)
     assert (job["state"], job["reason"]) == ("dead", "outcome unknown")
     assert JOURNAL.of("start") == ["a"]
+
+
+async def test_a_run_whose_action_was_not_yet_called_is_repeated_whatever_it_is(
+    room: Room,
+) -> None:
+    """The graph gave no answer before the drain was over: nothing has happened."""
+    is_asked = asyncio.Event()
+
+    class Silent:
+        async def plugin(self, plugin_id: str) -> PluginRecord | None:
+            is_asked.set()
+            await asyncio.Event().wait()
+            raise AssertionError(plugin_id)
+
+        async def service_application(self, plugin_id: str) -> ServiceApplicationRecord | None:
+            raise AssertionError(plugin_id)
+
+    enqueued = await room.enqueue({"label": "a"}, handler="probe#once", plugin_id="i1")
+    async with room.worker(graph=Silent()):
+        await is_asked.wait()
+    job = await room.job(enqueued.jobs[0].id)
+    assert (job["state"], job["attempts"]) == ("waiting", "0")
+    assert not job.get("unknown")
+    assert JOURNAL.of("start") == []
 
 
 async def test_a_redelivery_is_dropped_and_a_dead_job_is_revived(room: Room) -> None:

@@ -112,8 +112,8 @@ class Dispatcher:
     async def run(self, attempt: Attempt) -> Verdict:
         """Run *attempt*.
 
-        Raises nothing but `imbi_sdk.attempt.Interrupted`, when the caller's own task
-        is cancelled.
+        Raises nothing but, when the caller's own task is cancelled, a ``CancelledError``:
+        `imbi_sdk.attempt.Interrupted` once the action was called.
         """
         try:
             resolved = self._resolve(attempt.job.handler)
