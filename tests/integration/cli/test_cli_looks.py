@@ -135,6 +135,21 @@ def test_the_settings_are_shown_without_a_secret(
     assert canary not in station.call("config", "show").output
 
 
+def test_where_the_servers_are_is_shown_and_how_to_get_in_is_not(
+    station: Station, monkeypatch: pytest.MonkeyPatch, canary: str
+) -> None:
+    """Host, port, user and database of Redis stand there; of its password nothing."""
+    given = f"rediss://worker:{canary}@redis.example:6380/2?ssl_ca_certs=/ca.pem&password={canary}"
+    monkeypatch.setenv("REDIS_URL", given)
+    monkeypatch.setenv("NEO4J_URL", f"neo4j+s://me:{canary}@graph.example:7687")
+    found = {one["variable"]: one["value"] for one in station.lines("config", "show")}
+    assert found["REDIS_URL"] == (
+        "rediss://worker:***@redis.example:6380/2?ssl_ca_certs=/ca.pem&password=***"
+    )
+    assert found["NEO4J_URL"].endswith("@graph.example:7687")
+    assert canary not in json.dumps(found) + station.call("config", "show").output
+
+
 def test_a_setting_that_names_a_file_is_shown_as_its_path(
     station: Station, monkeypatch: pytest.MonkeyPatch
 ) -> None:

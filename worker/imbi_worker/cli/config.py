@@ -18,7 +18,7 @@ from imbi_worker.cli.options import Json
 from imbi_worker.cli.output import OK, Output, plain
 from imbi_worker.cli.session import run_here
 from imbi_worker.operations.errors import Misconfigured
-from imbi_worker.settings import Settings, SettingsError, variables_of
+from imbi_worker.settings import Settings, SettingsError, shown_address, variables_of
 
 app = typer.Typer(
     add_completion=False,
@@ -31,6 +31,9 @@ _KEYS: Final = {
     ENCRYPTION_KEY: "the Fernet key that credentials are encrypted with",
     OLD_ENCRYPTION_KEYS: "older keys, separated by commas, that only decrypt",
 }
+
+# The one secret that is more than a secret: where Redis is must be seen.
+_ADDRESSES: Final = ("redis://", "rediss://", "unix://", "valkey://", "valkeys://")
 
 Origin: TypeAlias = Literal["set", "default"]
 
@@ -97,12 +100,14 @@ def _origin(*, is_set: bool) -> Origin:
 
 
 def _shown(value: Any, redactor: Redactor) -> Any:
-    """A value without secrets: not even a login in an address."""
+    """A value without secrets: of an address not even its login's."""
     match value:
         case SecretStr():
-            return MASK if value.get_secret_value() else ""
+            text = value.get_secret_value()
+            return shown_address(text, MASK) if text.startswith(_ADDRESSES) else text and MASK
         case str() | Path():
-            return redactor.text(str(value))
+            text = str(value)
+            return redactor.text(shown_address(text, MASK) if "://" in text else text)
         case timedelta():
             return f"{value.total_seconds():g}s"
         case dict() | BaseModel():

@@ -7,5 +7,6 @@ that is not is refused with the nearest one that is. ``NAME_FILE`` reads the val
 
 from imbi_worker.settings.environment import SettingsError
 from imbi_worker.settings.fields import Settings, variables_of
+from imbi_worker.settings.secrecy import shown_address
 
-__all__ = ["Settings", "SettingsError", "variables_of"]
+__all__ = ["Settings", "SettingsError", "shown_address", "variables_of"]
