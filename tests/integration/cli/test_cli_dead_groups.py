@@ -3,11 +3,12 @@
 import json
 import signal
 import time
+from importlib.resources import files
 
 import pytest
 from redis.asyncio import Redis
 from station import Station
-from terminal import terminal
+from terminal import screen, terminal
 
 from imbi_sdk.queue import keys
 
@@ -45,6 +46,30 @@ def test_a_group_is_one_handler_and_one_error(buried: Station) -> None:
     told = buried.call("dead", "groups")
     assert f"--group {first['id']}" in told.stderr
     assert "5 dead letters in 3 groups" in told.stderr
+
+
+HELD = "it held its lane too long while others of its integration succeeded: "
+LONG = "the service answered POST /repos/acme/api/releases with something that it never should: "
+
+
+@pytest.mark.parametrize("beginning", [HELD, LONG])
+def test_groups_that_begin_alike_are_told_apart(station: Station, beginning: str) -> None:
+    """On a screen of 40 columns, too: by what their errors do not have in common."""
+    ends = ("HTTP 404 for the branch main", "HTTP 409 with a conflict of tags")
+    for nth, end in enumerate(ends):
+        station.enqueue("github#sync", delivery=f"d-{nth}", projects=[f"p-{nth}"])
+        station.bury(beginning + end)
+    for columns in (40, 200):
+        shown = " ".join(screen("dead", "groups", columns=columns).split())
+        assert [end.removeprefix("HTTP ") in shown for end in ends] == [True, True]
+        assert len(shown) < 1_000
+    assert (beginning == HELD) is ("overtaken: HTTP 404" in shown)
+
+
+def test_the_script_that_buries_says_it_so() -> None:
+    """Its words are the ones that a list leaves out."""
+    script = files("imbi_worker.queue.scripts").joinpath("finish.lua").read_text()
+    assert f"error = '{HELD}'" in script
 
 
 def test_a_group_is_replayed_and_nothing_else(buried: Station) -> None:

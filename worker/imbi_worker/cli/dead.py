@@ -8,7 +8,7 @@ import typer
 from imbi_sdk.attempt import Redactor
 from imbi_worker import wiring
 from imbi_worker.cli import changes, pages, transfer
-from imbi_worker.cli.groups import GROUP_HEADERS, dead_total, group_row
+from imbi_worker.cli.groups import GROUP_HEADERS, dead_total, group_rows
 from imbi_worker.cli.options import (
     Cursor,
     DryRun,
@@ -92,7 +92,7 @@ def groups(terms: Filter = None, *, utc: Utc = False, as_json: Json = False) -> 
         if as_json:
             output.records(found)
             return
-        output.table(GROUP_HEADERS, [group_row(one) for one in found])
+        output.table(GROUP_HEADERS, group_rows(found))
         if found:
             output.say(dead_total(found))
 

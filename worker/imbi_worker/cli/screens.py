@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
-from imbi_worker.cli.groups import GROUP_HEADERS, group_row
+from imbi_worker.cli.groups import GROUP_HEADERS, group_rows
 from imbi_worker.cli.output import Output, age, counted, one_line
 from imbi_worker.cli.rows import HOLD_HEADERS, WORKER_HEADERS, hold_row, worker_row
 from imbi_worker.operations.status import PluginStatus, RunningJob, SlowLane, Status
@@ -95,7 +95,7 @@ def _failures(found: Status, output: Output) -> None:
     output.heading("Dead letters")
     output.prose(f"{failures.dead:,} are kept, {failures.last_day:,} of them died within a day.")
     if failures.groups:
-        output.table(GROUP_HEADERS, [group_row(one) for one in failures.groups[:5]])
+        output.table(GROUP_HEADERS, group_rows(failures.groups[:5]))
     if failures.last_day > failures.looked_at:
         output.say(f"Groups of the last {failures.looked_at:,}; see all with `dead groups`.")
 

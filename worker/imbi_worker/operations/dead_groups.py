@@ -24,6 +24,8 @@ _VARIABLE: Final = re.compile(
     | (?<!\d)(?<!HTTP[ ])(?<!status[ ])\d+""",
     re.VERBOSE,
 )
+# As ``finish.lua`` begins the error of a job that it buries for the sake of its lane.
+_HELD_ITS_LANE: Final = "it held its lane too long while others of its integration succeeded: "
 _HINTS: Final = {
     DeathReason.HANDLER_NOT_RESOLVABLE: "install the plugin on the workers, then replay",
     DeathReason.INVALID_CONFIG: "correct the rule, then replay with --config",
@@ -104,6 +106,13 @@ def fingerprint(job: Death) -> str:
     parts = (job.handler, job.reason, " ".join(error.split()))
     digest = hashlib.sha256("\0".join(parts).encode(errors="replace"))
     return digest.hexdigest()[:_LENGTH]
+
+
+def cause(group: DeadGroup) -> str:
+    """What its newest died of, in few words. That it held its lane is said by one of them."""
+    if group.error.startswith(_HELD_ITS_LANE):
+        return f"overtaken: {group.error.removeprefix(_HELD_ITS_LANE)}"
+    return group.error or group.reason
 
 
 def hint(job: Death | JobView) -> str:

@@ -73,7 +73,7 @@ def group_row(view: View, group: DeadGroup) -> Sequence[Content]:
         parts.when(group.first),
         parts.when(group.last),
         group.hint,
-        one_line(group.error or group.reason),
+        one_line(dead_groups.cause(group)),
     )
 
 
