@@ -1,6 +1,7 @@
 """The command as a process: streams, signals, exit codes, and what it loads."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -276,6 +277,49 @@ def test_a_closed_pipe_is_no_failure_to_talk_about(station: Station, arguments: 
     assert len(result.stdout.splitlines()) == 1
     assert "Traceback" not in result.stderr
     assert "BrokenPipe" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["--version", "--help", "jobs --help", "jobs list", "status", "config show --json", "doctor"],
+)
+@pytest.mark.parametrize("variables", [{}, {"FORCE_COLOR": "1"}])
+def test_who_reads_nothing_is_told_so_by_the_exit_code(
+    station: Station, line: str, variables: dict[str, str]
+) -> None:
+    """141, as a shell says it of any program that ends at a closed pipe; not that it failed."""
+    station.enqueue()
+    ours, theirs = os.pipe()
+    os.close(ours)
+    result = subprocess.run(  # noqa: S603 - our own command
+        [COMMAND, *line.split()],
+        stdout=theirs,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+        timeout=60,
+        env=os.environ | variables,
+    )
+    os.close(theirs)
+    assert (result.returncode, result.stderr) == (141, "")
+
+
+@pytest.mark.parametrize("line", ["--version", "status", "config show --json"])
+def test_a_full_disk_is_told_of(station: Station, line: str) -> None:
+    """What could not be written must not look like all there was."""
+    with Path("/dev/full").open("w") as full:
+        result = subprocess.run(  # noqa: S603 - our own command
+            [COMMAND, *line.split()],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+    assert result.returncode == 1
+    assert result.stderr == (
+        "imbi-worker: the output cannot be written: No space left on device.\n"
+    )
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from imbi_worker.cli.start import put_off_collecting, short_start
+from imbi_worker.cli.streams import read_by_somebody
 
 VERBS: Final[Mapping[str, str]] = {
     "run": "Claim and run jobs until SIGTERM; then drain.",
@@ -125,8 +126,6 @@ NOUNS: Final[Mapping[str, tuple[str, Mapping[str, str]]]] = {
     ),
 }
 _HELP: Final = frozenset({"-h", "--help"})
-# As in ``output``, which this module does not load.
-_INTERRUPTED: Final = 130
 _LONG_LIVED: Final = frozenset({"run", "demo", "dashboard"})
 
 
@@ -140,15 +139,20 @@ class DeferredCommands(TyperGroup):
         for name, (line, parts) in NOUNS.items():
             self.commands.setdefault(name, _stub(name, line, parts))
 
+    def make_context(self, *args: Any, **extra: Any) -> Any:
+        with read_by_somebody():
+            return super().make_context(*args, **extra)
+
+    def invoke(self, ctx: Any) -> Any:
+        with read_by_somebody():
+            return super().invoke(ctx)
+
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         name, rest = args[0], args[1:]
         asks_for_parts = name in NOUNS and (not rest or rest[0] in _HELP)
         if name in self.commands and not asks_for_parts:
-            try:
-                with short_start(is_brief=name not in _LONG_LIVED):
-                    self.commands[name] = load_command(name)
-            except KeyboardInterrupt:
-                raise typer.Exit(_INTERRUPTED) from None
+            with short_start(is_brief=name not in _LONG_LIVED):
+                self.commands[name] = load_command(name)
         return super().resolve_command(ctx, args)
 
 
@@ -177,7 +181,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Exit codes: 0 ok, 1 failed or unhealthy, 2 usage, 3 not found, 4 refused,"
-    " 69 server unavailable, 78 configuration, 130 interrupted.",
+    " 69 server unavailable, 78 configuration, 130 interrupted, 141 the output was not read.",
 )
 
 
