@@ -140,6 +140,8 @@ class Output:
 def _wrapped(text: str, stream: TextIO) -> str:
     """*text* with its longer lines broken between words where *stream* is a terminal."""
     width = _width(stream)
+    if width and not text.isascii():
+        return drawing.filled(text, width)
     lines = [
         _broken(line, width) if width and len(line) > width else line for line in text.split("\n")
     ]

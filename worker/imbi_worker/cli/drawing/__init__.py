@@ -6,5 +6,11 @@ Loaded on use: whoever writes a sentence, JSON or into a pipe does not wait for 
 from imbi_sdk.names import on_demand
 
 __all__, __getattr__ = on_demand(
-    __name__, {"bars": ("progress",), "canvas": ("Canvas",), "sheet": ("Sheet",)}
+    __name__,
+    {
+        "bars": ("progress",),
+        "canvas": ("Canvas",),
+        "sentences": ("filled",),
+        "sheet": ("Sheet",),
+    },
 )
