@@ -211,26 +211,74 @@ async def test_what_would_not_end_or_fill_the_memory_ends(source: str) -> None:
     assert worst < 0.4
 
 
+UNFIT = "a value is of a type that does not fit"
+MALFORMED = "a value is out of range or malformed"
+
+
+@pytest.mark.parametrize(
+    ("source", "why"),
+    [
+        ('"%1000000000d" % 1', UNFIT),
+        ('"x" * 1000000000', UNFIT),
+        ("[1] * 1000000000", UNFIT),
+        ("1000000000 * [1]", UNFIT),
+        ('"x" * 2', UNFIT),
+        ('b"%d" % 2', UNFIT),
+        ('payload.letters.matches("' + "(a*)*" * 300 + '")', MALFORMED),
+        ('payload.letters.matches("' + "a" * 1025 + '")', MALFORMED),
+        ("timestamp(payload.letters)", MALFORMED),
+        ("duration(payload.letters)", MALFORMED),
+        ('duration("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!")', MALFORMED),
+        (f'string(duration("{"0" * 100}s"))', MALFORMED),
+        ("int(payload.letters)", MALFORMED),
+    ],
+)
+async def test_what_python_would_multiply_or_try_for_ever_is_refused(source: str, why: str) -> None:
+    """cel-python hands such operands to Python's operators and patterns."""
+    began = time.process_time()
+    with pytest.raises(PermanentError, match=why):
+        await ask(source, LONG)
+    assert time.process_time() - began < 0.4
+
+
+@pytest.mark.parametrize(
+    ("source", "text"),
+    [
+        ('payload.letters.matches("' + "a" * 1024 + '") ? "yes" : "no"', "no"),
+        (f'string(duration("{"0" * 98}1s"))', "1s"),
+        ("string(size(payload.labels + payload.labels))", "4"),
+        ('string(bytes(payload.letters)) == payload.letters ? "yes" : "no"', "yes"),
+        ('7 in payload.wide ? "yes" : "no"', "yes"),
+        ('-1 in payload.wide ? "yes" : "no"', "no"),
+    ],
+)
+async def test_what_stays_within_its_bounds_is_evaluated(source: str, text: str) -> None:
+    """To the character."""
+    assert (
+        await ask(source, {"payload": {**LONG["payload"], "letters": "ab" * 100, "labels": [1, 2]}})
+        == text
+    )
+
+
 @pytest.mark.parametrize(
     "source",
     [
-        '"%1000000000d" % 1',
-        '"x" * 1000000000',
-        "[1] * 1000000000",
-        "1000000000 * [1]",
-        'payload.letters.matches("' + "(a*)*" * 300 + '")',
-        "timestamp(payload.letters)",
-        "duration(payload.letters)",
-        'duration("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!")',
-        "int(payload.letters)",
+        "string(size(bytes(payload.long) + bytes(payload.long)))",
+        "string(size(string(bytes(payload.long)) + string(bytes(payload.long))))",
+        "string(size(payload.objects.a) + size(payload.objects.b))",
+        "string(size(payload.arrays.a) + size(payload.arrays.b))",
     ],
 )
-async def test_what_python_would_multiply_or_try_for_ever_is_refused(source: str) -> None:
-    """cel-python hands such operands to Python's operators and patterns."""
-    began = time.process_time()
-    with pytest.raises(PermanentError):
-        await ask(source, LONG)
-    assert time.process_time() - began < 0.4
+async def test_all_that_an_expression_makes_is_counted_together(source: str) -> None:
+    """Bytes, texts made of them, and what is looked into of large objects and arrays."""
+    members, elements = dict.fromkeys(range(4_500_000)), [0] * 4_500_000
+    large = {
+        "long": "x" * 3_000_000,
+        "objects": {"a": members, "b": members},
+        "arrays": {"a": elements, "b": elements},
+    }
+    with pytest.raises(ConfigurationError, match="too costly: it makes more than 8388608"):
+        await ask(source, {"payload": large})
 
 
 @pytest.mark.parametrize(
