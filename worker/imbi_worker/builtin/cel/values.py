@@ -52,6 +52,7 @@ class EventMap(celtypes.MapType):
         return value
 
     def get(self, key: Any, default: Any = None) -> Any:
+        # As cel-python's own does: ``payload.gone`` must fail, and None is a value.
         return self[key] if key in self or default is None else default
 
     def __iter__(self) -> Iterator[Any]:
