@@ -285,9 +285,11 @@ async def test_all_that_an_expression_makes_is_counted_together(source: str) -> 
     ("source", "why"),
     [
         ("1" * 5000, "longer than 4096 characters"),
+        (f'"{"x" * 4095}"', "longer than 4096 characters"),
         ("(" * 200 + "1" + ")" * 200, "deeper than 120 levels"),
         ("[" * 2000 + "]" * 2000, "deeper than 120 levels"),
         ("+".join(["1"] * 500), "deeper than 120 levels"),
+        ("+".join(["1"] * 61), "deeper than 120 levels"),
         ("!" * 4000 + "true", "deeper than 120 levels"),
     ],
 )
@@ -301,6 +303,8 @@ async def test_the_deepest_that_is_allowed_can_be_evaluated() -> None:
     """The bound stands where Python's stack still bears it, also from deep within."""
     terms = " || ".join(f'payload.ref_name == "r{number}"' for number in range(100))
     assert await ask(f'{terms} ? "yes" : "no"') == "no"
+    assert await ask("+".join(["1"] * 60)) == "60"
+    assert await ask(f'"{"x" * 4094}"') == "x" * 4094
     nested = "(" * 25 + '"deep"' + ")" * 25
     assert await ask(nested) == "deep"
 
