@@ -75,16 +75,18 @@ async def _send(redis: Executes, queue: str, call: Call, event: bytes) -> str:
         except (*AWAY, *DEMOTED) as error:
             if pause is None:
                 raise QueueUnavailable(
-                    f"Redis does not answer ({reason(error)}): answer the sender with"
-                    " a 5xx so that it delivers again, or repeat with the same nonce"
+                    f"Redis does not answer ({reason(error)})",
+                    "answer the sender with a 5xx so that it delivers again, or repeat with the"
+                    " same nonce",
                 ) from None
             if isinstance(error, ReadOnlyError):
                 await leave_demoted(redis)
             await asyncio.sleep(pause)
         except OutOfMemoryError:
             raise QueueUnavailable(
-                "Redis is full (maxmemory) and takes no delivery: answer the sender with a 5xx"
-                " so that it delivers again, and give Redis more memory or add workers"
+                "Redis is full (maxmemory) and takes no delivery",
+                "answer the sender with a 5xx so that it delivers again, and give Redis more"
+                " memory or add workers",
             ) from None
         except ResponseError as error:
             kind = _NotStoredError if str(error).startswith("EVENT ") else QueueError

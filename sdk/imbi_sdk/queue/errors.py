@@ -18,7 +18,14 @@ class QueueError(Exception):
 
 
 class QueueUnavailable(QueueError):  # noqa: N818 - reads as what it is at the call
-    """Redis is away, or full. Answer the sender with a 503, or try again with the same nonce."""
+    """Redis is away, or full. Answer the sender with a 503, or try again with the same nonce.
+
+    *advice* is what a gateway should do; ``problem`` alone says what is wrong.
+    """
+
+    def __init__(self, problem: str, advice: str = "") -> None:
+        super().__init__(f"{problem}: {advice}" if advice else problem)
+        self.problem = problem
 
 
 class InvalidDelivery(ValueError):  # noqa: N818 - reads as what it is at the call

@@ -34,6 +34,8 @@ def reason(error: BaseException, *, ca_setting: str = "ssl_ca_certs of the clien
             return "no such host"
         if isinstance(one, OSError) and one.errno is not None and one.errno in errno.errorcode:
             return os.strerror(one.errno).lower()
+        if isinstance(one, RedisTimeoutError | TimeoutError):
+            return "no reply in time"
     return type(error).__name__
 
 

@@ -1,6 +1,7 @@
 """`enqueue` against a real Redis."""
 
 import json
+import socket
 import threading
 from pathlib import Path
 from typing import Any
@@ -205,3 +206,26 @@ def test_a_secret_in_an_event_is_not_repeated_in_an_error(station: Station, cana
     result = station.call("enqueue", "github#sync", "--body", "-", *FOR, text=text)
     assert result.exit_code == 2
     assert canary not in result.output
+
+
+@pytest.mark.parametrize("word", ["enqueue", "status"])
+def test_a_redis_that_is_away_is_told_of(
+    station: Station, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, word: str
+) -> None:
+    """In words for an operator: what is wrong, and that doing it again does no harm."""
+    body = tmp_path / "body.json"
+    body.write_text("{}")
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        monkeypatch.setenv("REDIS_URL", f"redis://127.0.0.1:{closed.getsockname()[1]}")
+        words = ("github#sync", "--body", str(body), "--project", "p", "--org", "o")
+        result = station.call(word, *(words if word == "enqueue" else ()))
+    assert result.exit_code == 69
+    hint = {
+        "enqueue": "Run it again when Redis answers: what was enqueued is not enqueued twice.",
+        "status": "Look at REDIS_URL, then try again.",
+    }
+    assert result.stderr.splitlines() == [
+        "imbi-worker: Redis does not answer (connection refused).",
+        hint[word],
+    ]

@@ -38,5 +38,10 @@ def test_a_host_that_nobody_knows_is_no_such_host() -> None:
     assert reason(failure) == "no such host"
 
 
+def test_a_server_that_is_mute_gives_no_reply_in_time() -> None:
+    """The library's own text may quote what it waited for."""
+    assert reason(RedisTimeoutError("Timeout reading from canary-4f1d")) == "no reply in time"
+
+
 def test_what_the_system_has_no_word_for_is_named_by_its_kind() -> None:
-    assert reason(RedisTimeoutError("Timeout reading from canary-4f1d")) == "TimeoutError"
+    assert reason(RedisConnectionError("Connection closed by canary-4f1d")) == "ConnectionError"

@@ -1,7 +1,8 @@
 """Enqueueing by hand: rules, event and projects from texts, then what a gateway does."""
 
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,11 +14,12 @@ from imbi_sdk.queue import (
     Enqueued,
     EnqueueStatus,
     JobContext,
+    QueueUnavailable,
     Target,
     WebhookRule,
     delivery_id,
 )
-from imbi_worker.operations.errors import InvalidInput, operation_errors
+from imbi_worker.operations.errors import InvalidInput, Unavailable, operation_errors
 from imbi_worker.operations.sources import Source, parse_json
 from imbi_worker.queue.inspection import Inspection
 from imbi_worker.queue.inspection.outcomes import follow
@@ -169,8 +171,9 @@ async def enqueue(queue: ActionQueue, order: Order) -> tuple[EnqueuedView, ...]:
     """One job for each rule and project.
 
     :raises InvalidInput: the event cannot be stored; names the pointer
+    :raises Unavailable: nobody knows whether it was enqueued
     """
-    with operation_errors():
+    with operation_errors(), _unheard():
         done: Enqueued = await queue.enqueue_delivery(
             delivery=order.delivery,
             webhook_id=order.webhook,
@@ -183,6 +186,15 @@ async def enqueue(queue: ActionQueue, order: Order) -> tuple[EnqueuedView, ...]:
         EnqueuedView(job.id, job.handler, job.project_id, done.delivery, job.status)
         for job in done.jobs
     )
+
+
+@contextmanager
+def _unheard() -> Iterator[None]:
+    try:
+        yield
+    except QueueUnavailable as error:
+        hint = "Run it again when Redis answers: what was enqueued is not enqueued twice."
+        raise Unavailable(f"{error.problem}.", hint) from None
 
 
 async def ended(inspection: Inspection, jobs: Sequence[str]) -> AsyncIterator[JobView]:

@@ -70,7 +70,7 @@ def operation_errors() -> Iterator[None]:
     except InvalidDelivery as error:
         raise InvalidInput(str(error)) from None
     except QueueUnavailable as error:
-        raise Unavailable(str(error), "Look at REDIS_URL, then try again.") from None
+        raise Unavailable(f"{error.problem}.", "Look at REDIS_URL, then try again.") from None
     except NotAllowed as error:
         hint = "Connect as a Redis user whose role may: deploy/redis/users.acl has them."
         raise Refused(str(error), hint) from None
