@@ -313,6 +313,9 @@ async def test_a_result_has_a_longest_text() -> None:
     """No tag is longer."""
     with pytest.raises(PermanentError, match="more than 4096 characters"):
         await ask("payload.long", LONG)
+    assert await ask("payload.text", {"payload": {"text": "x" * 4096}}) == "x" * 4096
+    with pytest.raises(PermanentError, match="more than 4096 characters"):
+        await ask("payload.text", {"payload": {"text": "x" * 4097}})
 
 
 async def test_only_what_an_expression_reads_of_a_large_event_costs() -> None:
@@ -333,6 +336,18 @@ async def test_an_expression_is_compiled_once() -> None:
         await programs.find(f"payload.a{number}")
     assert len(programs) <= 4
     assert await programs.find("payload.a") is not first
+
+
+async def test_what_was_used_last_is_kept() -> None:
+    """There is room for two of nine characters each, and not for a third."""
+    programs = Programs(characters=18)
+    first, second = await programs.find("payload.a"), await programs.find("payload.b")
+    assert await programs.find("payload.a") is first
+    third = await programs.find("payload.c")
+    assert len(programs) == 2
+    assert await programs.find("payload.a") is first
+    assert await programs.find("payload.c") is third
+    assert await programs.find("payload.b") is not second
 
 
 async def test_an_expression_that_does_not_compile_is_not_kept() -> None:
