@@ -2,10 +2,11 @@
 
 from typing import Any
 
+import pytest
 from gateway import RECORDED, Gateway, a_rule, an_event
 
 from factories import WEBHOOK
-from imbi_sdk.queue import EnqueueStatus, keys
+from imbi_sdk.queue import EnqueueStatus, keys, producer
 from integration.queue.desk import Desk
 
 TRIO = (a_rule("github#a", 1), a_rule("github#b", 2), a_rule("sonar#c", 3))
@@ -75,6 +76,18 @@ async def test_the_record_has_the_complete_row(gateway: Gateway, desk: Desk) -> 
         "payload": {"ref": "main", "after": "abc"},
         "version": 2,
     }
+
+
+async def test_a_row_has_the_jobs_of_all_its_calls(
+    gateway: Gateway, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More than 1,000 rules go in several; here three in two."""
+    monkeypatch.setattr(producer, "JOBS_PER_CALL", 2)
+    await gateway.consumer().register()
+    assert (await gateway.hand_over(*TRIO)).calls == 2
+    await run_all(desk)
+    (record,) = await gateway.told()
+    assert [handler for handler, _ in lines(record)] == ["github#a", "github#b", "sonar#c"]
 
 
 async def test_each_project_has_a_record_of_its_own(gateway: Gateway, desk: Desk) -> None:

@@ -121,19 +121,30 @@ local function feed(id, h, ending)
     end
 end
 
--- An activity row with the jobs of this call. Kept whether there is a feed already or not:
--- a consumer may register before the rules have ended.
+-- An activity row with the jobs of this call, behind those of earlier ones for it: more than
+-- 1,000 rules go in several. Kept whether there is a feed already or not: a consumer may
+-- register before the rules have ended.
 local function join_row(delivery, project, digest, row, facts, jobs)
     local rows = rows_of(delivery, project)
-    for index = #rows, 1, -1 do
-        if rows[index].id == row then
-            table.remove(rows, index)
+    local joined, seen = {}, {}
+    local function join(ids)
+        for _, id in ipairs(ids) do
+            if not seen[id] then
+                seen[id] = true
+                joined[#joined + 1] = id
+            end
         end
     end
+    for index = #rows, 1, -1 do
+        if rows[index].id == row then
+            join(table.remove(rows, index).jobs)
+        end
+    end
+    join(jobs)
     if #rows >= ROWS_KEPT then
         let_event_go(delivery, project, table.remove(rows, 1).digest)
     end
-    rows[#rows + 1] = { id = row, facts = facts, digest = digest, jobs = jobs }
+    rows[#rows + 1] = { id = row, facts = facts, digest = digest, jobs = joined }
     redis.call('HSET', DELIVERY .. delivery, 'rows:' .. project, cjson.encode(rows))
     if is_fed() then
         keep_event(delivery, project, digest)
