@@ -34,6 +34,7 @@ What the graph raises::
 import math
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from typing import Any
 
 _LONGEST_WISH = timedelta(days=365)
 
@@ -188,12 +189,15 @@ def _epoch(moment: object) -> float:
     )
 
 
-def _wish(retry_after: timedelta | float | None) -> timedelta | None:
-    if retry_after is None:
+def _wish(retry_after: Any) -> timedelta | None:
+    try:
+        wanted = (
+            retry_after.total_seconds()
+            if isinstance(retry_after, timedelta)
+            else float(retry_after)
+        )
+    except (TypeError, ValueError, OverflowError):
         return None
-    wanted = (
-        retry_after.total_seconds() if isinstance(retry_after, timedelta) else float(retry_after)
-    )
     if math.isnan(wanted) or wanted < 0:
         return None
     return timedelta(seconds=min(wanted, _LONGEST_WISH.total_seconds()))

@@ -49,9 +49,13 @@ def test_a_skip_is_no_action_error() -> None:
         (float("nan"), None),
         (float("inf"), timedelta(days=365)),
         (1e300, timedelta(days=365)),
+        (10**400, None),
+        ("30", timedelta(seconds=30)),
+        ("Fri, 15 Jan 2027 08:00:30 GMT", None),
+        ([30], None),
     ],
 )
-def test_a_wish_for_a_wait_never_raises(wish: float | None, understood: timedelta | None) -> None:
+def test_a_wish_for_a_wait_never_raises(wish: Any, understood: timedelta | None) -> None:
     """A wrong number in an error handler must not hide the error."""
     assert errors.UpstreamError("down", retry_after=wish).retry_after == understood
 
