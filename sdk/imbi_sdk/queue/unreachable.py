@@ -18,6 +18,8 @@ from imbi_sdk.connecting import behind, tls_failure, tls_remedy, tls_text
 
 # Nobody knows then whether a call was carried out.
 AWAY: Final[tuple[type[Exception], ...]] = (RedisConnectionError, RedisTimeoutError, OSError)
+# redis-py 5.3, of a server that ends or is restarted.
+_CLOSED: Final = "Connection closed by server."
 # A failover is under way: another server may be asked in a moment.
 DEMOTED: Final[tuple[type[Exception], ...]] = (ReadOnlyError, MasterDownError, ClusterDownError)
 
@@ -27,16 +29,22 @@ def reason(error: BaseException, *, ca_setting: str = "ssl_ca_certs of the clien
     failure = tls_failure(error)
     if failure is not None:
         return f"{tls_text(failure)}; {tls_remedy(failure, ca_setting=ca_setting)}"
-    for one in behind(error):
-        if isinstance(one, AuthenticationError):
-            return f"it refuses the login: {one}"
-        if isinstance(one, socket.gaierror):
+    known = (_word_for(one) for one in behind(error))
+    return next(filter(None, known), type(error).__name__)
+
+
+def _word_for(error: BaseException) -> str | None:
+    match error:
+        case AuthenticationError():
+            return f"it refuses the login: {error}"
+        case socket.gaierror():
             return "no such host"
-        if isinstance(one, OSError) and one.errno is not None and one.errno in errno.errorcode:
-            return os.strerror(one.errno).lower()
-        if isinstance(one, RedisTimeoutError | TimeoutError):
+        case OSError(errno=int(number)) if number in errno.errorcode:
+            return os.strerror(number).lower()
+        case RedisTimeoutError() | TimeoutError():
             return "no reply in time"
-    return type(error).__name__
+        case _:
+            return "it closed the connection" if str(error) == _CLOSED else None
 
 
 async def leave_demoted(client: object) -> None:
