@@ -23,6 +23,7 @@ from graph_nodes import count_nodes, remove_nodes
 from imbi_sdk.queue.keys import PERMANENT
 from imbi_worker.embedded import ArcadeDB, Valkey
 from imbi_worker.graph import GraphAddress, Neo4jGraph
+from logged import logging_restored
 
 NAMES_A_DATABASE = re.compile(r"/\d+$|[?&]db=\d+")
 
@@ -64,6 +65,13 @@ def _tests_go_on() -> Iterator[None]:
     os._exit = end_thread_or_process  # type: ignore[assignment]  # it returns nothing, too
     yield
     os._exit = end_process
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_before() -> Iterator[None]:
+    """What a test, or a command that it runs in this process, makes of logging ends with it."""
+    with logging_restored():
+        yield
 
 
 @pytest.fixture(scope="session")

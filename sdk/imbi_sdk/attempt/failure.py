@@ -140,6 +140,9 @@ def _named(error: BaseException, names: dict[str, Kind]) -> Kind | None:
 
 
 def _moment(epoch: object) -> datetime | None:
+    if isinstance(epoch, datetime) and epoch.tzinfo is not None:
+        # imbi-common's own class keeps what it is given; its authors, too, pass moments.
+        return epoch.astimezone(UTC)
     if not isinstance(epoch, int | float):
         return None
     try:

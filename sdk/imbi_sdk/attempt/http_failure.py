@@ -4,18 +4,17 @@ httpx, requests and niquests hang the response on the error (``response.status_c
 aiohttp puts ``status`` and ``headers`` on the error itself, urllib calls it ``code``.
 """
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import datetime, timedelta
 from typing import Any, Final, cast
+
+from imbi_sdk.retry_after import number, retry_after, span
 
 _STATUSES: Final = range(400, 600)
 _RETRYABLE: Final = frozenset({408, 425, 429})
 _FORBIDDEN: Final = 403
 _FIRST_SERVER_ERROR: Final = 500
-_LONGEST: Final = timedelta(days=365)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +32,11 @@ def http_failure(error: BaseException, now: datetime) -> HttpFailure | None:
         status = _status(source)
         if status is not None:
             headers = _headers(source)
-            retry_after = _retry_after(headers, now)
+            wait = _retry_after(headers, now)
             # GitHub answers 403 when a limit is used up; the headers tell it apart.
-            is_limit = status == _FORBIDDEN and retry_after is not None
+            is_limit = status == _FORBIDDEN and wait is not None
             is_retryable = status in _RETRYABLE or status >= _FIRST_SERVER_ERROR or is_limit
-            return HttpFailure(status, retry_after, is_retryable)
+            return HttpFailure(status, wait, is_retryable)
     return None
 
 
@@ -63,37 +62,13 @@ def _headers(source: object) -> dict[str, str]:
 
 
 def _retry_after(headers: dict[str, str], now: datetime) -> timedelta | None:
-    asked = headers.get("retry-after")
-    if asked is not None:
-        return _span(asked, now)
+    moment = now.timestamp()
+    if "retry-after" in headers:
+        return retry_after(headers["retry-after"], moment)
     if headers.get("x-ratelimit-remaining") == "0":
-        reset = _number(headers.get("x-ratelimit-reset", ""))
-        return None if reset is None else _within(reset - now.timestamp())
+        reset = number(headers.get("x-ratelimit-reset"))
+        return None if reset is None else span(reset - moment)
     return None
-
-
-def _span(asked: str, now: datetime) -> timedelta | None:
-    seconds = _number(asked)
-    if seconds is not None:
-        return _within(seconds)
-    try:
-        moment = parsedate_to_datetime(asked)
-    except ValueError:
-        return None
-    aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
-    return _within((aware - now).total_seconds())
-
-
-def _within(seconds: float) -> timedelta:
-    return timedelta(seconds=min(max(seconds, 0.0), _LONGEST.total_seconds()))
-
-
-def _number(text: str) -> float | None:
-    try:
-        number = float(text)
-    except ValueError:
-        return None
-    return number if math.isfinite(number) else None
 
 
 def _attribute(source: object, name: str) -> Any:

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import subprocess
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from email.utils import format_datetime
 from types import SimpleNamespace
 from typing import Any
@@ -201,6 +201,14 @@ def test_a_moment_beyond_the_calendar_is_far_away(retry_at: float) -> None:
 def test_a_moment_that_is_none_is_dropped(retry_at: object) -> None:
     """The policy then chooses the wait."""
     assert sort(errors_with(retry_at), NOW).retry_at is None
+
+
+def test_a_moment_with_a_zone_is_one() -> None:
+    """imbi-common's own class keeps a datetime as it is; ours makes epoch seconds of it."""
+    until = NOW + timedelta(minutes=1)
+    for moment in (until, until.astimezone(timezone(timedelta(hours=5)))):
+        assert sort(errors_with(moment), NOW).retry_at == until
+    assert sort(errors_with(until.replace(tzinfo=None)), NOW).retry_at is None
 
 
 def errors_with(retry_at: object) -> BaseException:

@@ -3,7 +3,6 @@
 import io
 import json
 import logging
-from collections.abc import Iterator
 from contextvars import copy_context
 from typing import Any
 
@@ -14,13 +13,11 @@ from imbi_sdk.attempt import Redactor
 from imbi_worker.observability import configure_logs
 from imbi_worker.queue.kept_lines import KEPT, LINES, LONGEST, Lines
 from imbi_worker.queue.telling import JOB_FIELDS
-from logged import logging_restored
 
 
 @pytest.fixture
-def out() -> Iterator[io.StringIO]:
-    with logging_restored():
-        yield io.StringIO()
+def out() -> io.StringIO:
+    return io.StringIO()
 
 
 def lines(out: io.StringIO) -> list[dict[str, Any]]:
