@@ -15,7 +15,7 @@ from bench.child import child
 from bench.engines import FLOOR
 from bench.ours.plugin import PLUGIN_ID
 from bench.ours.producer import SIGNING_KEY
-from bench.server import Addresses, free_port, servers
+from bench.server import Servers, free_port, servers
 from imbi_sdk.encryption import TokenEncryption
 from imbi_worker.graph import Neo4jGraph
 from imbi_worker.graph.seed import Seed, SeedPlugin, SeedService, plant
@@ -25,17 +25,19 @@ from imbi_worker.graph.seed import Seed, SeedPlugin, SeedService, plant
 class Stage:
     """Where the engines work; *extra* is the environment that the whole worker needs."""
 
-    addresses: Addresses
+    servers: Servers
     redis: Redis
     far: str
     extra: Mapping[str, str]
 
     @property
     def url(self) -> str:
-        return self.addresses.redis
+        return self.servers.redis
 
     async def clear(self) -> None:
-        await self.redis.flushall()
+        """Begin with an empty Redis that has just started."""
+        await self.servers.renew_redis()
+        await self.redis.connection_pool.disconnect()
 
     async def ask(self, *command: Any) -> Any:
         redis: Any = self.redis
@@ -77,13 +79,13 @@ async def _stand_in() -> AsyncIterator[Mapping[str, str]]:
 async def open_stage(redis_program: Path | None = None) -> AsyncIterator[Stage]:
     """Servers of its own, one integration in the graph, a stand-in of Imbi's API."""
     async with (
-        servers(redis_program) as addresses,
-        _delayed(addresses.port) as far,
+        servers(redis_program) as started,
+        _delayed(started.port) as far,
         _stand_in() as imbi,
     ):
         key = Fernet.generate_key().decode()
-        await _plant(addresses, key)
-        graph = addresses.graph
+        await _plant(started, key)
+        graph = started.graph
         extra = {
             **imbi,
             "IMBI_AUTH_ENCRYPTION_KEY": key,
@@ -93,15 +95,15 @@ async def open_stage(redis_program: Path | None = None) -> AsyncIterator[Stage]:
             "NEO4J_PASSWORD": graph.password.get_secret_value() if graph.password else "",
             "NEO4J_DATABASE": graph.database or "",
         }
-        async with Redis.from_url(addresses.redis) as redis:
-            yield Stage(addresses, redis, far, extra)
+        async with Redis.from_url(started.redis) as redis:
+            yield Stage(started, redis, far, extra)
 
 
-async def _plant(addresses: Addresses, key: str) -> None:
+async def _plant(started: Servers, key: str) -> None:
     """The one integration whose credential the whole path reads."""
     blob = TokenEncryption(key).encrypt(json.dumps({"api_token": "a-token-of-the-benchmark"}))
     service = SeedService("bench", None, (SeedPlugin(PLUGIN_ID, "bench", blob),))
-    graph = Neo4jGraph.at(addresses.graph)
+    graph = Neo4jGraph.at(started.graph)
     try:
         await plant(graph, Seed("o", services=(service,)))
     finally:

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 from imbi_worker.embedded.arcadedb import ArcadeDB
 from imbi_worker.embedded.valkey import Valkey
@@ -20,15 +19,12 @@ class Servers:
 
 
 @asynccontextmanager
-async def embedded_servers(
-    *, redis: bool = True, graph: bool = True, redis_program: Path | None = None
-) -> AsyncIterator[Servers]:
+async def embedded_servers(*, redis: bool = True, graph: bool = True) -> AsyncIterator[Servers]:
     """Start the servers side by side; both answer when the block begins.
 
-    *redis_program* is run in place of the package's Redis.
     After the block, and also when this process is killed, no process and no file is left.
     """
-    valkey = Valkey(program=redis_program) if redis else None
+    valkey = Valkey() if redis else None
     arcadedb = ArcadeDB() if graph else None
     servers = [server for server in (valkey, arcadedb) if server is not None]
     try:
