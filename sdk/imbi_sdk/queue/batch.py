@@ -45,8 +45,8 @@ def jobs_of(batch: Batch) -> list[ActionJob]:
     :raises InvalidDelivery: a field of a job is not valid; names it
     """
     webhook, delivery, digest = batch.webhook_id, batch.delivery, event_digest(batch.event)
-    numbered = in_rule_order(batch.rules)
     try:
+        numbered = [(_on_wire(rule), nth) for rule, nth in in_rule_order(batch.rules)]
         return [
             ActionJob(
                 id=job_id(webhook, delivery, target.context.project_id, rule.handler, nth),
@@ -54,9 +54,7 @@ def jobs_of(batch: Batch) -> list[ActionJob]:
                 context=target.context,
                 plugin_id=batch.plugin_ids.get(rule.handler.partition("#")[0]),
                 external_identifier=target.external_identifier,
-                rule=RuleOnWire(
-                    handler=rule.handler, ordinal=rule.ordinal, config=rule.handler_config
-                ),
+                rule=rule,
                 event_ref=digest,
                 delivery=delivery,
                 traceparent=batch.traceparent,
@@ -67,6 +65,10 @@ def jobs_of(batch: Batch) -> list[ActionJob]:
         ]
     except ValidationError as error:
         raise InvalidDelivery(f"a job's {where_invalid(error)}") from None
+
+
+def _on_wire(rule: WebhookRule) -> RuleOnWire:
+    return RuleOnWire(handler=rule.handler, ordinal=rule.ordinal, config=rule.handler_config)
 
 
 def check_delivery(delivery: str) -> None:
