@@ -34,11 +34,12 @@ def _told_apart(groups: Sequence[DeadGroup]) -> Iterator[str]:
     alike: dict[tuple[str, str], list[list[str]]] = defaultdict(list)
     for handler, error in named:
         alike[handler, _cut(error, _LONGEST_ERROR)].append(error.split())
+    in_common = {key: _in_common(texts) for key, texts in alike.items() if len(texts) > 1}
     for handler, error in named:
         short = _cut(error, _LONGEST_ERROR)
-        neighbours = alike[handler, short]
-        rest = " ".join(error.split()[_in_common(neighbours) :])
-        if len(neighbours) > 1 and rest:
+        # One that is like no other has nothing to be told apart by.
+        rest = " ".join(error.split()[in_common.get((handler, short), len(error)) :])
+        if rest:
             short = f"{_cut(error, _LONGEST_BEGINNING)} {_cut(rest, _LONGEST_ERROR)}"
         yield short
 
