@@ -5,6 +5,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from datetime import timedelta
+from functools import partial
 from itertools import chain
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
@@ -191,12 +192,12 @@ class Finisher:
             try:
                 replies = await self._call(batch)
             except UNSENDABLE:
-                await self._settle_around_a_defect(batch)
+                await self._settle_apart(batch, self._drop)
                 return
             except (RedisError, OSError) as error:
                 self._on_error()
                 if _is_of_an_entry(error):
-                    await self._settle_around_a_refusal(batch, error)
+                    await self._settle_apart(batch, partial(self._put_off, error))
                     return
                 self._tell_trouble(batch, error)
                 await asyncio.sleep(pause)
@@ -211,29 +212,28 @@ class Finisher:
                     self._on_settled(ending, "repeated" if is_unsure else reply)
                 return
 
-    async def _settle_each(self, batch: Sequence[Ending]) -> None:
+    async def _settle_apart(
+        self, batch: Sequence[Ending], do_without: Callable[[Ending], None]
+    ) -> None:
+        """One entry that cannot be written keeps no other from it."""
+        if len(batch) == 1:
+            do_without(batch[0])
+            return
         for ending in batch:
             await self._settle([ending])
 
-    async def _settle_around_a_refusal(self, batch: Sequence[Ending], error: Exception) -> None:
-        """One that Redis refuses keeps no other from being written: it comes again after them."""
-        if len(batch) > 1:
-            await self._settle_each(batch)
-            return
-        (ending,) = batch
+    def _put_off(self, error: Exception, ending: Ending) -> None:
+        """What Redis refuses comes again, behind the others."""
         if ending not in self._refused:
             text = str(error)[:200]
             _LOG.error("finish.refused", job_id=ending.id, detail=text, hint=_REFUSED_HINT)
         self._refused.add(ending)
         asyncio.get_running_loop().call_later(_LONGEST_PAUSE, self.add, ending)
 
-    async def _settle_around_a_defect(self, batch: Sequence[Ending]) -> None:
+    def _drop(self, ending: Ending) -> None:
         """No repeat helps an entry that cannot be sent: its job runs again after its lease."""
-        if len(batch) > 1:
-            await self._settle_each(batch)
-            return
-        _LOG.exception("finish.defect", job_id=batch[0].id)
-        self._on_settled(batch[0], "lost")
+        _LOG.exception("finish.defect", job_id=ending.id)
+        self._on_settled(ending, "lost")
 
     async def _call(self, batch: Sequence[Ending]) -> list[str]:
         begun = time.monotonic()

@@ -96,9 +96,9 @@ class Runner:
             return await self._dispatch(job, attempt, on_abandoned)
         except asyncio.CancelledError as error:
             unfinished = error.unfinished if isinstance(error, Interrupted) else None
-            if unfinished is not None:
+            if unfinished is not None and job.stop is StopReason.DRAINED:
                 self._stubborn.add(unfinished)
-            if unfinished is not None and job.stop is not StopReason.DRAINED:
+            elif unfinished is not None:
                 await self._outlast(job, unfinished)
             return Stopped(has_begun=isinstance(error, Interrupted))
 
